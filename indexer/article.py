@@ -1,0 +1,125 @@
+"""An article: its front matter, its body and, once rendered, its sections."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+KINDS = ("faq", "tutorial", "policy", "announcement")
+AUDIENCES = ("employee", "finance", "manager", "admin")
+UNSET = "以贵司制度为准"
+_COMPANY = re.compile(r"\{\{\s*company\.([a-z_]+)\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One heading and its text: the unit that is indexed and hit. The lead section has anchor "" and heading ""."""
+
+    anchor: str
+    heading: str
+    level: int
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A published article. `id` is "module/slug"; `changed` is an ISO date; an empty `audience` means everyone."""
+
+    id: str
+    title: str
+    sections: tuple[Section, ...]
+    kind: str = "faq"
+    questions: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    owner: str = ""
+    review_by: str = ""
+    changed: str = ""
+
+    @property
+    def module(self) -> str:
+        """The folder it lies in."""
+        return self.id.split("/", 1)[0]
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Something about a file that keeps it from being read, with its line."""
+
+    line: int
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A Markdown file as written: `meta` with the line of each key in `lines`, and the body, which begins at `body_line`."""
+
+    path: str
+    body: str = ""
+    body_line: int = 1
+    meta: dict[str, Any] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    flaws: tuple[Flaw, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The article's identity: its path without .md."""
+        return self.path.removesuffix(".md")
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """Return a list of the front matter as strings; () when it is absent or something else."""
+        value = self.meta.get(key)
+        return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+class _SafeLoader(yaml.SafeLoader):
+    """YAML without aliases: a front matter needs none, and a few lines of them expand to gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed in front matter")
+        return super().compose_node(parent, index)
+
+
+def parse(path: str, source: str) -> Draft:
+    """Split a Markdown file into front matter and body. Never raises: what cannot be read stands in `flaws`."""
+    lines = source.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+    if lines[0].rstrip() != "---":
+        return Draft(path, "\n".join(lines), flaws=(Flaw(1, "front-matter", "does not begin with front matter; put `---`, `title: …`, `---` first"),))
+    end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
+    if end is None:
+        return Draft(path, flaws=(Flaw(1, "front-matter", "the front matter is not closed; end it with a line `---`"),))
+    meta, key_lines, flaw = _front_matter("\n".join(lines[1:end]))
+    return Draft(path, "\n".join(lines[end + 1 :]), end + 2, meta, key_lines, (flaw,) if flaw else ())
+
+
+def _front_matter(text: str) -> tuple[dict[str, Any], dict[str, int], Flaw | None]:
+    try:
+        loader = _SafeLoader(text)
+        node = loader.get_single_node()
+        meta = loader.construct_document(node) if node else {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        return {}, {}, Flaw(mark.line + 2 if mark else 2, "front-matter", f"is not YAML: {problem}; quote text that holds `: ` or begins with a sign")
+    if not isinstance(meta, dict):
+        return {}, {}, Flaw(2, "front-matter", "is not a list of `key: value` lines")
+    key_lines = {str(key.value): key.start_mark.line + 2 for key, _ in node.value} if node else {}
+    return {str(key): value for key, value in meta.items()}, key_lines, None
+
+
+def company_keys(text: str) -> list[str]:
+    """Return the `{{company.…}}` keys that a text uses, in order."""
+    return _COMPANY.findall(text)
+
+
+def fill_company(text: str, company: dict[str, str]) -> str:
+    """Put the company's values into a text; what is unset reads 以贵司制度为准."""
+    return _COMPANY.sub(lambda match: company.get(match[1]) or UNSET, text)

@@ -1,0 +1,271 @@
+"""Read, lint, index aside, probe, publish by one pointer, prune. The live build stays until a better one stands complete on disk.
+
+<index>/builds/<id>/   whoosh/  catalogue.json  media/  MANIFEST.json   never changed once there
+<index>/CURRENT        the id of the published build; replacing it is publishing
+<index>/PREVIOUS       what `rollback` returns to
+<index>/last.json      the outcome of the last build, for the desk and `kb index status`
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from indexer import lint as linting
+from indexer import published, ranking, vocabulary, whoosh_backend
+from indexer.article import Article, Draft, Section
+from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError
+from indexer.published import CATALOGUE, MANIFEST, Published, current_id
+from indexer.segment import Segmenter, segmenter
+from indexer.source import fingerprint, read_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from indexer.render import Piece
+    from indexer.source import Folder
+
+KEEP = 3
+"""Builds kept on disk: the published one, the one to roll back to, and one that readers may still hold."""
+PROBE_DEPTH = 3
+"""A similar question must find its article among this many articles."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a build came to. `build` is the published id (unchanged after a failure); `problems` are lint lines, errors first."""
+
+    ok: bool
+    at: str
+    build: str
+    fingerprint: str
+    articles: int
+    sections: int
+    problems: tuple[str, ...]
+
+
+def build(articles: Path, index: Path, now: datetime, *, progress: Callable[[str], None] = lambda _: None) -> Outcome:
+    """Build and publish an index of `articles` below `index`; return the outcome, which is also kept in last.json.
+
+    Raises ArticlesRejectedError when articles hold errors, BuildRunningError when another builder is at work,
+    IndexerError when the folder is missing. Whatever is raised, the published build stays.
+    """
+    index.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _one_builder(index):
+        mark = fingerprint(articles) if articles.is_dir() else ""
+        try:
+            outcome = _build(articles, index, now, mark, progress)
+        except IndexerError as error:
+            problems = tuple(str(problem) for problem in error.problems) if isinstance(error, ArticlesRejectedError) else (str(error),)
+            _keep_outcome(
+                index, Outcome(ok=False, at=now.isoformat(), build=current_id(index) or "", fingerprint=mark, articles=0, sections=0, problems=problems)
+            )
+            raise
+        _keep_outcome(index, outcome)
+        return outcome
+
+
+def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Callable[[str], None]) -> Outcome:
+    progress("reading articles")
+    folder = read_folder(articles)
+    corpus = linting.read(folder, now.date())
+    problems = linting.lint(corpus)
+    if errors := [problem for problem in problems if problem.error]:
+        raise ArticlesRejectedError(errors)
+    found = [_article(draft, corpus.pieces[draft.id], folder) for draft in corpus.drafts]
+    words = vocabulary.load(articles)
+    id_ = hashlib.sha256(f"{published.FORMAT}\0{ranking.FIELDS}\0{folder.digest()}".encode()).hexdigest()[:16]
+    if not _complete(index / "builds" / id_):
+        progress(f"indexing {len(found)} articles")
+        modules = [asdict(module) for module in folder.modules]
+        write_build(index, id_, found, words, modules=modules, media=folder.media, company=folder.company)
+    with published.open_build(index, id_) as candidate:
+        progress("asking every question of the articles")
+        if failed := _probe(candidate, corpus.drafts):
+            shutil.rmtree(index / "builds" / id_)
+            raise ArticlesRejectedError(failed)
+        sections = len(candidate.sections)
+    publish(index, id_)
+    warnings = tuple(str(problem) for problem in problems)
+    return Outcome(ok=True, at=now.isoformat(), build=id_, fingerprint=mark, articles=len(found), sections=sections, problems=warnings)
+
+
+def _complete(folder: Path) -> bool:
+    try:
+        published.verify(folder)
+    except IndexerError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    return True
+
+
+def _article(draft: Draft, pieces: Sequence[Piece], folder: Folder) -> Article:
+    """Turn a draft without errors into an article. A lead section without text keeps its place: it carries the questions."""
+    meta = draft.meta
+    review_by = meta.get("review_by")
+    sections = [Section(piece.anchor, piece.heading, piece.level, piece.html, piece.text) for piece in pieces]
+    return Article(
+        id=draft.id,
+        title=" ".join(str(meta["title"]).split()),
+        sections=tuple(sections),
+        kind=str(meta.get("kind", "faq")),
+        questions=draft.strings("questions"),
+        audience=draft.strings("audience"),
+        contexts=draft.strings("contexts"),
+        tags=draft.strings("tags"),
+        answers=draft.strings("answers"),
+        owner=str(meta.get("owner", "")),
+        review_by=review_by.isoformat() if isinstance(review_by, date) else "",
+        changed=folder.changed.get(draft.path, ""),
+    )
+
+
+def write_build(
+    index: Path,
+    id_: str,
+    articles: Sequence[Article],
+    words: vocabulary.Vocabulary,
+    *,
+    modules: Sequence[dict[str, Any]] = (),
+    media: dict[str, bytes] | None = None,
+    company: dict[str, str] | None = None,
+) -> None:
+    """Write one complete build aside and move it to builds/<id>, every byte on disk before it gets its name."""
+    builds = index / "builds"
+    builds.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = builds / f".{id_}.{os.getpid()}"
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        (aside / "whoosh").mkdir(mode=0o700, parents=True)
+        cut = segmenter(words.words)
+        whoosh_backend.write(aside / "whoosh", (_document(article, section, cut) for article in articles for section in article.sections))
+        catalogue = {
+            "articles": [asdict(article) for article in articles],
+            "modules": list(modules),
+            "vocabulary": words.as_json(),
+            "company": company or {},
+        }
+        (aside / CATALOGUE).write_text(json.dumps(catalogue, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        for name, data in (media or {}).items():
+            (aside / "media" / name).parent.mkdir(parents=True, exist_ok=True)
+            (aside / "media" / name).write_bytes(data)
+        files = {path.relative_to(aside).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(aside.rglob("*")) if path.is_file()}
+        manifest = {"format": published.FORMAT, "build": id_, "sections": sum(len(article.sections) for article in articles), "files": files}
+        (aside / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
+        for path in [*aside.rglob("*"), aside]:
+            _sync(path)
+        aside.replace(builds / id_)
+        _sync(builds)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _document(article: Article, section: Section, cut: Segmenter) -> dict[str, Iterable[str]]:
+    """Return the terms of each field of a section: the body holds the title and heading too; questions and tags belong to the lead section only."""
+    lead = section is article.sections[0]
+    heading = f"{article.title}\n{section.heading}\n"
+    body = cut.terms(heading + section.text.removeprefix(section.heading))
+    title = cut.terms(f"{article.title}\n{section.heading}")
+    asked = cut.terms("\n".join([*article.questions, *article.tags]) if lead else "")
+    return {
+        "body_words": body.words,
+        "body_pairs": body.pairs,
+        "body_chars": body.chars,
+        "title_words": title.words,
+        "title_pairs": title.pairs,
+        "question_words": asked.words,
+        "question_pairs": asked.pairs,
+    }
+
+
+def _probe(candidate: Published, drafts: Iterable[Draft]) -> list[linting.Problem]:
+    """Ask each similar question of the new build; what does not find its own article in the top 3 is an error of that article."""
+    failed = []
+    for draft in drafts:
+        for question in draft.strings("questions"):
+            ranked = candidate.articles_for(question, PROBE_DEPTH)
+            if draft.id not in ranked:
+                above = "、".join(ranked) or "nothing"
+                message = f"“{question}” does not find this article in the top {PROBE_DEPTH} (found: {above}); reword it or say it in the text"
+                failed.append(linting.Problem(draft.path, draft.lines["questions"], "question-not-found", message))
+    return failed
+
+
+def publish(index: Path, id_: str) -> None:
+    """Make a complete build the one that readers open, keep the one before for `rollback`, and delete older ones."""
+    before = current_id(index)
+    if before and before != id_:
+        _replace(index / "PREVIOUS", before)
+    _replace(index / "CURRENT", id_)
+    keep = {id_, before or "", _read(index / "PREVIOUS")}
+    builds = sorted((index / "builds").iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    spare = [path for path in builds if path.name not in keep and not path.name.startswith(".")]
+    for path in spare[max(0, KEEP - len(keep & {path.name for path in builds})) :]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def rollback(index: Path) -> str:
+    """Publish the previous build again and return its id. Raises NoIndexError when there is none.
+
+    The worker builds only when articles change, so the rolled-back build stays until then.
+    """
+    with _one_builder(index):
+        previous = _read(index / "PREVIOUS")
+        if not previous or not (index / "builds" / previous).is_dir():
+            raise NoIndexError("there is no earlier build to return to; run `kb index build`")
+        published.verify(index / "builds" / previous)
+        publish(index, previous)
+        return previous
+
+
+def last_outcome(index: Path) -> Outcome | None:
+    """Return what the last build came to, or None before the first."""
+    text = _read(index / "last.json")
+    if not text:
+        return None
+    data = json.loads(text)
+    return Outcome(**{**data, "problems": tuple(data["problems"])})
+
+
+def _keep_outcome(index: Path, outcome: Outcome) -> None:
+    _replace(index / "last.json", json.dumps(asdict(outcome), ensure_ascii=False, indent=1))
+
+
+@contextmanager
+def _one_builder(index: Path) -> Iterator[None]:
+    index.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (index / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BuildRunningError("another build is running; wait for it to end") from error
+        yield
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a small file so that a reader, and a machine after a power cut, sees the old text or the new."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    _sync(aside)
+    aside.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,169 @@
+"""Measure an answering function on a retrieval set in BEIR layout, through the product's own pipeline."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from indexer import vocabulary
+from indexer.article import Article, Section
+from indexer.build import write_build
+from indexer.errors import IndexerError
+from indexer.published import Published, open_build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+DEPTH = 10
+RANK_SAMPLE = 200
+"""About how many queries, evenly spread, are ranked once more to time ranking alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the product said to one question: article ids best first, its verdict, and its answerability score (0-1)."""
+
+    articles: tuple[str, ...]
+    verdict: str
+    score: float
+
+
+def evaluate(folder: Path, editors_files: Path, ask: Callable[[Published, str], Asked], progress: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Index a BEIR-layout folder in a temporary folder, ask every query, and return the figures of the contract.
+
+    Each document is an article of one section. `queries` counts the judged ones; figures without data are 0.0, never NaN.
+    Raises IndexerError when the folder lacks a file or a line is no JSON.
+    """
+    corpus = list(_jsonl(folder / "corpus.jsonl"))
+    relevant = _judgements(folder / "qrels.tsv")
+    queries = [(line["_id"], line["text"]) for line in _jsonl(folder / "queries.jsonl") if line["_id"] in relevant]
+    unanswerable = folder / "queries_unanswerable.jsonl"
+    others = list(_jsonl(unanswerable)) if unanswerable.exists() else []
+    with TemporaryDirectory(prefix="kb-eval-") as temporary:
+        progress(f"indexing {len(corpus)} documents")
+        started = time.perf_counter()
+        articles = [_article(document) for document in corpus]
+        write_build(Path(temporary), "eval", articles, vocabulary.load(editors_files))
+        published = open_build(Path(temporary), "eval")
+        built = time.perf_counter() - started
+        with published:
+            progress(f"asking {len(queries) + len(others)} questions")
+            timings: list[int] = []
+            answers = [(relevant[id_], _timed(ask, published, text, timings)) for id_, text in queries]
+            rank = [_rank_time(published, text) for _, text in queries[:: max(1, len(queries) // RANK_SAMPLE)]]
+            unanswered = [(line.get("kind", "unanswerable"), _timed(ask, published, line["text"], [])) for line in others]
+    return {
+        "dataset": folder.resolve().name,
+        "docs": len(corpus),
+        "queries": len(queries),
+        "build_s": round(built, 3),
+        "latency_us": {"answer": _percentiles(timings), "rank": _percentiles(rank)},
+        **_ranking_figures(answers),
+        "verdicts": _verdicts(answers, unanswered),
+        "auroc": _aurocs([asked.score for _, asked in answers], unanswered),
+    }
+
+
+def _article(document: dict[str, Any]) -> Article:
+    """Return a document as an article; its text is shown and searched as plain text."""
+    title, text = str(document.get("title", "")), str(document.get("text", ""))
+    return Article(id=str(document["_id"]), title=title, sections=(Section("", "", 1, "", text),))
+
+
+def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.is_file():
+        raise IndexerError(f"{path} is missing; a set has corpus.jsonl, queries.jsonl and qrels.tsv")
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise IndexerError(f"{path}:{number} is not JSON: {error}") from error
+
+
+def _judgements(path: Path) -> dict[str, dict[str, int]]:
+    """Return query id → {document id: grade > 0}. A header line is passed over."""
+    if not path.is_file():
+        raise IndexerError(f"{path} is missing; a set has corpus.jsonl, queries.jsonl and qrels.tsv")
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        columns = line.split("\t")
+        if len(columns) == 3 and columns[2].lstrip("-").isdigit() and int(columns[2]) > 0:  # noqa: PLR2004 - query, document, grade
+            found[columns[0]][columns[1]] = int(columns[2])
+    return found
+
+
+def _timed(ask: Callable[[Published, str], Asked], published: Published, text: str, timings: list[int]) -> Asked:
+    started = time.perf_counter_ns()
+    asked = ask(published, text)
+    timings.append((time.perf_counter_ns() - started) // 1000)
+    return asked
+
+
+def _rank_time(published: Published, text: str) -> int:
+    question = published.read(text)
+    started = time.perf_counter_ns()
+    published.search(question, limit=DEPTH)
+    return (time.perf_counter_ns() - started) // 1000
+
+
+def _percentiles(values: Sequence[int]) -> dict[str, int]:
+    if not values:
+        return {"p50": 0, "p95": 0}
+    ordered = sorted(values)
+    return {"p50": int(statistics.median(ordered)), "p95": ordered[min(len(ordered) - 1, math.ceil(0.95 * len(ordered)) - 1)]}
+
+
+def _ranking_figures(answers: Sequence[tuple[dict[str, int], Asked]]) -> dict[str, float]:
+    """Return r@1, hit@10, MRR@10 and nDCG@10 (gain = grade, discount log2(rank + 1)), means over the judged queries."""
+    sums = dict.fromkeys(("r@1", "hit@10", "mrr@10", "ndcg@10"), 0.0)
+    for relevant, asked in answers:
+        gains = [relevant.get(article, 0) for article in asked.articles[:DEPTH]]
+        first = next((rank for rank, gain in enumerate(gains, 1) if gain), 0)
+        sums["r@1"] += first == 1
+        sums["hit@10"] += first > 0
+        sums["mrr@10"] += 1 / first if first else 0
+        ideal = _dcg(sorted(relevant.values(), reverse=True)[:DEPTH])
+        sums["ndcg@10"] += _dcg(gains) / ideal if ideal else 0
+    return {name: round(value / len(answers), 4) if answers else 0.0 for name, value in sums.items()}
+
+
+def _dcg(gains: Iterable[int]) -> float:
+    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))
+
+
+def _verdicts(answers: Sequence[tuple[object, Asked]], unanswered: Sequence[tuple[str, Asked]]) -> dict[str, dict[str, int]]:
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    counted["answerable"].update(asked.verdict for _, asked in answers)
+    for kind, asked in unanswered:
+        counted[kind][asked.verdict] += 1
+    return {kind: dict(sorted(counter.items())) for kind, counter in counted.items()}
+
+
+def _aurocs(answerable: Sequence[float], unanswered: Sequence[tuple[str, Asked]]) -> dict[str, float]:
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for kind, asked in unanswered:
+        by_kind[kind].append(asked.score)
+    return {kind: round(auroc(answerable, scores), 4) for kind, scores in by_kind.items() if answerable}
+
+
+def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
+    """Return the chance that a positive scores above a negative, ties counting half (Mann-Whitney U / n·m)."""
+    ordered = sorted([(score, 1) for score in positive] + [(score, 0) for score in negative])
+    total, at = 0.0, 0
+    while at < len(ordered):
+        end = at
+        while end < len(ordered) and ordered[end][0] == ordered[at][0]:
+            end += 1
+        mean_rank = (at + 1 + end) / 2
+        total += mean_rank * sum(label for _, label in ordered[at:end])
+        at = end
+    count = len(positive)
+    return (total - count * (count + 1) / 2) / (count * len(negative))

@@ -1,0 +1,219 @@
+"""A published build, verified and open for reading, and the `Library` that follows the pointer to the newest one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Self
+
+from indexer import question as questions
+from indexer.article import Article, Section
+from indexer.backend import MAX_TERMS, Query, SearchHit, WeightedTerm
+from indexer.errors import DamagedIndexError, NoIndexError
+from indexer.ranking import MAX_PER_ARTICLE, inverse_document_frequency
+from indexer.segment import segmenter
+from indexer.source import Module
+from indexer.text import folded
+from indexer.vocabulary import Vocabulary
+from indexer.whoosh_backend import WhooshBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+    from types import TracebackType
+
+    from indexer.backend import SearchBackend
+    from indexer.question import Question
+
+FORMAT = 1
+"""Raised when a build of an older version must not be read any more."""
+CATALOGUE = "catalogue.json"
+MANIFEST = "MANIFEST.json"
+CHECK_EVERY = 1.0
+"""Seconds between two looks at the pointer."""
+_CANDIDATES = 50
+EVERYONE = frozenset({"employee"})
+"""What an anonymous person may read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A section with its article: what a hit stands for."""
+
+    article: Article
+    section: Section
+
+
+class Published:
+    """One build: its articles, its vocabulary and the engine over its sections. Any number of threads may use it."""
+
+    def __init__(self, id_: str, folder: Path, catalogue: dict[str, Any], backend: SearchBackend) -> None:
+        """Take the catalogue as read from disk."""
+        self.id = id_
+        self.folder = folder
+        self.backend = backend
+        self.vocabulary = Vocabulary.from_json(catalogue["vocabulary"])
+        self.modules = tuple(Module(**module) for module in catalogue["modules"])
+        self.company: dict[str, str] = catalogue["company"]
+        self.articles = {article["id"]: _article(article) for article in catalogue["articles"]}
+        self.sections = tuple(Place(article, section) for article in self.articles.values() for section in article.sections)
+        self.positions = lru_cache(maxsize=256)(self._positions)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the engine."""
+        self.backend.close()
+
+    def read(self, text: str) -> Question:
+        """Return what a person typed as this build's vocabulary reads it."""
+        return questions.read(text, self.vocabulary, segmenter(self.vocabulary.words))
+
+    def search(
+        self, question: Question, *, limit: int = 10, module: str | None = None, audience: frozenset[str] = EVERYONE, prefix: str = ""
+    ) -> list[SearchHit]:
+        """Return the best sections, at most 3 of one article. `prefix` is a last word still being typed."""
+        terms = question.terms
+        if prefix:
+            typed = (WeightedTerm("words", word, 0.5) for word in self.backend.completions(prefix, 32))
+            terms = (*terms, *typed)
+        if len(terms) > MAX_TERMS:
+            terms = tuple(sorted(terms, key=lambda term: -term.weight * self.idf(term.text))[:MAX_TERMS])
+        hits: list[SearchHit] = []
+        per_article: dict[str, int] = {}
+        for hit in self.backend.search(Query(terms, _CANDIDATES, self.positions(module, audience))):
+            article = self.sections[hit.position].article.id
+            per_article[article] = per_article.get(article, 0) + 1
+            if per_article[article] <= MAX_PER_ARTICLE:
+                hits.append(hit)
+        return hits[:limit]
+
+    def articles_for(self, text: str, limit: int) -> list[str]:
+        """Return the ids of the first `limit` different articles for a question, whoever may read them."""
+        found: dict[str, None] = {}
+        for hit in self.search(self.read(text), limit=_CANDIDATES, audience=frozenset({"*"})):
+            found[self.sections[hit.position].article.id] = None
+        return list(found)[:limit]
+
+    def idf(self, word: str) -> float:
+        """Return how telling a word is in this build; an unknown word tells most."""
+        frequency = max(self.backend.document_frequency("words", word), self.backend.document_frequency("pairs", word))
+        return inverse_document_frequency(len(self.sections), frequency)
+
+    def visible(self, article: Article, audience: frozenset[str]) -> bool:
+        """Tell whether people of these audiences may read an article; "*" may read all."""
+        return not article.audience or "*" in audience or bool(audience & set(article.audience))
+
+    def article(self, id_: str, audience: frozenset[str] = EVERYONE) -> Article | None:
+        """Return an article, or None when it does not exist for this audience."""
+        article = self.articles.get(id_)
+        return article if article and self.visible(article, audience) else None
+
+    @cached_property
+    def asked(self) -> dict[str, tuple[Article, str]]:
+        """Every similar question and title by its normal form without punctuation, with its article and wording."""
+        found: dict[str, tuple[Article, str]] = {}
+        for article in self.articles.values():
+            for wording in (*article.questions, article.title):
+                found.setdefault(bare(wording), (article, wording))
+        return found
+
+    def _positions(self, module: str | None, audience: frozenset[str]) -> Collection[int] | None:
+        allowed = [
+            position
+            for position, place in enumerate(self.sections)
+            if self.visible(place.article, audience) and (module is None or place.article.module == module)
+        ]
+        return None if len(allowed) == len(self.sections) else frozenset(allowed)
+
+
+def bare(text: str) -> str:
+    """Return a text's letters, digits and Han characters in normal form: two questions with the same ones are the same."""
+    return "".join(char for char in folded(text) if char.isalnum())
+
+
+def _article(data: dict[str, Any]) -> Article:
+    lists = {key: tuple(data[key]) for key in ("questions", "audience", "contexts", "tags", "answers")}
+    return Article(**{**data, **lists, "sections": tuple(Section(**section) for section in data["sections"])})
+
+
+def current_id(index: Path) -> str | None:
+    """Return the id of the published build, or None."""
+    try:
+        return (index / "CURRENT").read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def verify(folder: Path) -> None:
+    """Compare every file of a build with its manifest. Raises DamagedIndexError; nothing is interpreted before this has passed."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files, format_ = manifest["files"], manifest["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedIndexError(_damage(folder, "has no readable manifest")) from error
+    if format_ != FORMAT:
+        raise DamagedIndexError(_damage(folder, f"has format {format_}, this version reads {FORMAT}"))
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    if present != set(files):
+        raise DamagedIndexError(_damage(folder, f"has other files than its manifest ({', '.join(sorted(present ^ set(files)))[:200]})"))
+    for name, digest in files.items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            raise DamagedIndexError(_damage(folder, f"{name} is not what was written"))
+
+
+def _damage(folder: Path, what: str) -> str:
+    return f"the index {folder.name} {what}; run `kb index build` to write it anew"
+
+
+def open_build(index: Path, id_: str) -> Published:
+    """Open one build by id after checking it against its manifest. Raises NoIndexError or DamagedIndexError."""
+    folder = index / "builds" / id_
+    if not folder.is_dir():
+        raise NoIndexError(f"the index {id_} is missing from {folder.parent}; run `kb index build`")
+    verify(folder)
+    backend = WhooshBackend(folder / "whoosh")
+    return Published(id_, folder, json.loads((folder / CATALOGUE).read_text(encoding="utf-8")), backend)
+
+
+class Library:
+    """Follows the pointer: `current()` returns the newest build, opening it when it appears. One per process, for all threads."""
+
+    def __init__(self, index: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Open nothing yet; the first use does, so that it happens after a fork."""
+        self._index = index
+        self._clock = clock
+        self._published: Published | None = None
+        self._checked = float("-inf")
+        self._lock = threading.Lock()
+        self.refusal: str = ""
+
+    def current(self) -> Published:
+        """Return the published build. A damaged newer build leaves the one that is open in service and says why in `refusal`.
+
+        Raises NoIndexError when nothing was ever published, DamagedIndexError when the only build is damaged.
+        """
+        published = self._published
+        if published is not None and self._clock() - self._checked < CHECK_EVERY:
+            return published
+        with self._lock:
+            self._checked = self._clock()
+            id_ = current_id(self._index)
+            if self._published is not None and id_ in {None, self._published.id}:
+                return self._published
+            if id_ is None:
+                raise NoIndexError(f"no index has been published in {self._index}; run `kb index build`")
+            try:
+                self._published = open_build(self._index, id_)
+                self.refusal = ""
+            except (NoIndexError, DamagedIndexError) as error:
+                if self._published is None:
+                    raise
+                self.refusal = str(error)
+            return self._published

@@ -1,0 +1,122 @@
+"""What a person typed, read the way search reads it: weighted terms to look for, and the content words that an answer must cover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from indexer import ranking
+from indexer.backend import Stream, WeightedTerm
+from indexer.segment import runs
+from indexer.text import folded, normalise
+
+if TYPE_CHECKING:
+    from indexer.segment import Segmenter
+    from indexer.vocabulary import Vocabulary
+
+MAX_CHARACTERS = 400
+"""Characters of a question that are searched; the rest is cut, and the page says so."""
+_KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", "abcdefghijklmnopqrstuvwxyz")
+_LONG_NUMBER = 8
+"""Digits from which a bare number is somebody's document or invoice, not a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as search sees it.
+
+    `content` holds its distinct content words in order (stop and question words left out), `synonyms` what else each may be called.
+    `key` is equal for questions that differ only in order, politeness, question words, script or two-way synonyms; "" when nothing is asked.
+    """
+
+    text: str
+    cut: bool
+    content: tuple[str, ...]
+    synonyms: dict[str, tuple[str, ...]]
+    terms: tuple[WeightedTerm, ...]
+    key: str
+
+    @property
+    def empty(self) -> bool:
+        """True when nothing is asked: only stop words, punctuation, keyboard noise or a bare long number."""
+        return not self.key
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The words to mark in a hit."""
+        return (*self.content, *(other for others in self.synonyms.values() for other in others))
+
+
+def read(text: str, vocabulary: Vocabulary, segmenter: Segmenter) -> Question:
+    """Return `text` as a question. Only its first 400 characters count."""
+    asked = text[:MAX_CHARACTERS]
+    content = tuple(dict.fromkeys(_content(segmenter.cut(asked), vocabulary.stop | vocabulary.question)))
+    synonyms = {word: vocabulary.synonyms[word] for word in content if word in vocabulary.synonyms}
+    whole = folded(asked)
+    if whole in vocabulary.synonyms:
+        synonyms[whole] = vocabulary.synonyms[whole]
+    meant = [word for word in content if not is_noise(word)]
+    key = " ".join(sorted({_canonical(word, vocabulary) for word in content})) if meant else ""
+    return Question(asked, len(text) > MAX_CHARACTERS, content, synonyms, _terms(asked, synonyms, vocabulary, segmenter), key)
+
+
+def _content(words: list[str], functional: frozenset[str]) -> list[str]:
+    """Return the words that carry meaning. Neighbouring single characters are one word that the dictionary lacks: 年|假 is 年假."""
+    found: list[str] = []
+    growing = False
+    for word in words:
+        if word in functional:
+            growing = False
+        elif len(word) == 1 and not word.isascii():
+            if growing:
+                found[-1] += word
+            else:
+                found.append(word)
+            growing = True
+        else:
+            found.append(word)
+            growing = False
+    return found
+
+
+def _canonical(word: str, vocabulary: Vocabulary) -> str:
+    """Return one name for a word and its two-way synonyms."""
+    return min([word, *(other for other in vocabulary.synonyms.get(word, ()) if word in vocabulary.synonyms.get(other, ()))])
+
+
+def _terms(text: str, synonyms: dict[str, tuple[str, ...]], vocabulary: Vocabulary, segmenter: Segmenter) -> tuple[WeightedTerm, ...]:
+    """Return the distinct terms of a question with their weights; the first mention of a term decides."""
+    found: dict[tuple[Stream, str], float] = {}
+    functional = vocabulary.stop | vocabulary.question
+    terms = segmenter.terms(text)
+    for word in terms.words:
+        if word not in vocabulary.stop:
+            found.setdefault(("words", word), ranking.QUESTION_WORD if word in vocabulary.question else 1.0)
+    light = _light_pairs(functional)
+    for pair in terms.pairs:
+        if pair not in vocabulary.stop:
+            found.setdefault(("pairs", pair), ranking.QUESTION_WORD if pair in light else 1.0)
+    for kind, run in runs(normalise(text).text):
+        if kind == "han" and len(run) == 1 and run not in functional:
+            found.setdefault(("chars", run), 1.0)
+    for others in synonyms.values():
+        for other in others:
+            for word in segmenter.terms(other).words:
+                found.setdefault(("words", word), ranking.SYNONYM)
+    return tuple(WeightedTerm(stream, term, weight) for (stream, term), weight in found.items())
+
+
+@lru_cache(maxsize=8)
+def _light_pairs(functional: frozenset[str]) -> frozenset[str]:
+    """Return the character pairs that stand inside stop and question words."""
+    return frozenset(word[i : i + 2] for word in functional for i in range(len(word) - 1))
+
+
+def is_noise(word: str) -> bool:
+    """Tell whether a word asks nothing: a single letter, one sign repeated, a walk over the keyboard, or a bare long number."""
+    if not word.isascii():
+        return False
+    if len(word) == 1 or len(set(word)) == 1 or (word.isdigit() and len(word) >= _LONG_NUMBER):
+        return True
+    return len(word) > 2 and any(word in row or word in row[::-1] for row in _KEYBOARD)  # noqa: PLR2004 - two letters are an abbreviation

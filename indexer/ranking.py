@@ -1,0 +1,52 @@
+"""How much each field and term counts: the additive score of a section, in one place.
+
+score(section) = Σ over fields f, terms t of  weight(f) · weight(t) · idf(t) · tf / (tf + k1 · (1 − b + b · length / average length))
+with Lucene's idf(t) = ln(1 + (N − df + ½) / (df + ½)); BM25 as in Robertson and Zaragoza (2009), fields added rather than merged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indexer.backend import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the index: the stream whose terms it holds, its weight, and BM25's k1 and b."""
+
+    name: str
+    stream: Stream
+    weight: float
+    k1: float = 1.2
+    b: float = 0.75
+
+
+FIELDS = (
+    Field("body_words", "words", 1.0),
+    Field("body_pairs", "pairs", 0.5),
+    Field("body_chars", "chars", 1.0),
+    Field("title_words", "words", 0.3, b=0.5),
+    Field("title_pairs", "pairs", 0.15, b=0.5),
+    Field("question_words", "words", 2.0, b=0.3),
+    Field("question_pairs", "pairs", 1.0, b=0.3),
+)
+QUESTION_WORD = 0.3
+"""Weight of 怎么, 如何, 为什么 …: they tell a how-to from a why, and little else."""
+SYNONYM = 0.6
+"""Weight of a word that only the editors' synonyms put into the query: below the exact word."""
+MAX_PER_ARTICLE = 3
+"""Sections of one article among the hits."""
+
+
+def inverse_document_frequency(documents: int, frequency: int) -> float:
+    """Return Lucene's idf: never negative, ln(1 + 2N) or so for an unknown term."""
+    return math.log1p((documents - frequency + 0.5) / (frequency + 0.5))
+
+
+def term_score(weight: float, frequency: float, relative_length: float, field: Field) -> float:
+    """Return one posting's share of the score; `weight` already holds the idf, `relative_length` is length / average length."""
+    return field.weight * weight * frequency / (frequency + field.k1 * (1 - field.b + field.b * relative_length))

@@ -1,0 +1,78 @@
+"""The excerpt of a section that shows why it was found: the same for every engine, marked on the original text."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from indexer.text import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+LENGTH = 110
+"""Characters of an excerpt."""
+_LEAD = 24
+"""Characters shown before the first mark."""
+
+
+def marked(text: str, terms: Collection[str]) -> str:
+    """Return the whole text as escaped HTML with `<mark>` around the normalised `terms`."""
+    return _mark(text, 0, len(text), _spans(text, terms))
+
+
+def snippet(text: str, terms: Collection[str], length: int = LENGTH) -> str:
+    """Return about `length` characters of `text` where most different terms stand, as escaped HTML with `<mark>`."""
+    spans = _spans(text, terms)
+    start = _best_start(spans, length) if spans else 0
+    start = max(0, start - _LEAD) if start + length < len(text) or start > _LEAD else 0
+    end = min(len(text), start + length)
+    cut = _mark(text, start, end, spans)
+    return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
+
+
+def _spans(text: str, terms: Collection[str]) -> list[tuple[int, int]]:
+    """Return where terms stand in the source text, joined where they touch, in order."""
+    normal = normalise(text)
+    found: list[tuple[int, int]] = []
+    for term in terms:
+        at = normal.text.find(term) if term else -1
+        while at >= 0:
+            if _whole(normal.text, at, term):
+                found.append(normal.source_span(at, at + len(term)))
+            at = normal.text.find(term, at + 1)
+    return _joined(sorted(found))
+
+
+def _whole(text: str, at: int, term: str) -> bool:
+    """Tell whether a Latin term stands there as a word and not inside another one (`app` in `happy`)."""
+    if not term[0].isascii():
+        return True
+    before, after = text[at - 1 : at], text[at + len(term) : at + len(term) + 1]
+    return not (before.isascii() and before.isalnum()) and not (after.isascii() and after.isalnum())
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        elif end > start:
+            joined.append((start, end))
+    return joined
+
+
+def _best_start(spans: list[tuple[int, int]], length: int) -> int:
+    """Return the span's start from which a window holds the most marked characters."""
+    return max((start for start, _ in spans), key=lambda at: (sum(e - s for s, e in spans if at <= s and e <= at + length), -at))
+
+
+def _mark(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> str:
+    parts, at = [], start
+    for left, right in spans:
+        left, right = max(left, at), min(right, end)  # noqa: PLW2901 - clipped to the window
+        if left < right:
+            parts += [html.escape(text[at:left]), "<mark>", html.escape(text[left:right]), "</mark>"]
+            at = right
+    parts.append(html.escape(text[at:end]))
+    return "".join(parts).replace("\n", " ")

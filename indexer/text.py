@@ -1,0 +1,92 @@
+"""Text as it is compared: one normal form for articles and questions, with the way back to the original."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from opencc import OpenCC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CONTROL = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_SPACES = {"Zs", "Zl", "Zp"}
+_VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """A text in normal form. `offsets[i]` is where character i of `text` begins in the source; one more entry marks the end."""
+
+    text: str
+    offsets: tuple[int, ...]
+
+    def source_span(self, start: int, end: int) -> tuple[int, int]:
+        """Turn a span of `text` into the span of the source that it came from (both half open)."""
+        if start >= end:
+            return self.offsets[start], self.offsets[start]
+        after = end
+        while after < len(self.text) and self.offsets[after] == self.offsets[end - 1]:
+            after += 1
+        return self.offsets[start], self.offsets[after]
+
+
+@cache
+def _converter() -> OpenCC:
+    return OpenCC("t2s")
+
+
+@lru_cache(maxsize=65536)
+def _simplified(char: str) -> str:
+    """Convert one character 繁→简; the context-free mapping keeps lengths and offsets."""
+    if char < "\u3400":
+        return char
+    converted: str = _converter().convert(char)
+    return converted if len(converted) == 1 else char
+
+
+def _clusters(text: str) -> Iterator[tuple[int, str]]:
+    """Split into a base character with its combining marks, because NFKC composes across them."""
+    start = 0
+    for i in range(1, len(text) + 1):
+        if i == len(text) or not unicodedata.combining(text[i]):
+            yield start, text[start:i]
+            start = i
+
+
+@lru_cache(maxsize=65536)
+def _normal_cluster(cluster: str) -> str:
+    if any(ord(cluster[0]) in selectors for selectors in _VARIATION_SELECTORS):
+        return ""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cluster).casefold())
+    kept = []
+    for char in folded:
+        category = unicodedata.category(char)
+        if char in "\t\n\r\v\f" or category in _SPACES:
+            kept.append(" ")
+        elif category not in _CONTROL:
+            kept.append(_simplified(char))
+    return "".join(kept)
+
+
+def normalise(text: str) -> Normalised:
+    """Return `text` in NFKC, case-folded, without invisible and control characters, in Simplified characters.
+
+    Every kind of white space becomes one space each; nothing is trimmed, so that the offsets stay true.
+    """
+    chars: list[str] = []
+    offsets: list[int] = []
+    for start, cluster in _clusters(text) if text else ():
+        normal = _normal_cluster(cluster)
+        chars.append(normal)
+        offsets.extend([start] * len(normal))
+    offsets.append(len(text))
+    return Normalised("".join(chars), tuple(offsets))
+
+
+def folded(text: str) -> str:
+    """Return the normal form as one line with single spaces: what two questions are compared by."""
+    return " ".join(normalise(text).text.split())

@@ -1,0 +1,1 @@
+"""The product over the index: search, tickets, reading, analytics, accounts and the widget."""

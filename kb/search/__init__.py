@@ -1,0 +1,1 @@
+"""From what a person typed to hits, a verdict and its reason."""

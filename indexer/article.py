@@ -105,9 +105,9 @@ def _front_matter(text: str) -> tuple[dict[str, Any], dict[str, int], Flaw | Non
         loader = _SafeLoader(text)
         node = loader.get_single_node()
         meta = loader.construct_document(node) if node else {}
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, TypeError) as error:  # the last three: `!!bool maybe`, `!!int ""` …
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
         return {}, {}, Flaw(mark.line + 2 if mark else 2, "front-matter", f"is not YAML: {problem}; quote text that holds `: ` or begins with a sign")
     if not isinstance(meta, dict):
         return {}, {}, Flaw(2, "front-matter", "is not a list of `key: value` lines")

@@ -90,7 +90,8 @@ def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Call
     with published.open_build(index, id_) as candidate:
         progress("asking every question of the articles")
         if failed := _probe(candidate, corpus.drafts):
-            shutil.rmtree(index / "builds" / id_)
+            if id_ not in {current_id(index), _read(index / "PREVIOUS")}:
+                shutil.rmtree(index / "builds" / id_)
             raise ArticlesRejectedError(failed)
         sections = len(candidate.sections)
     publish(index, id_)
@@ -172,7 +173,7 @@ def _document(article: Article, section: Section, cut: Segmenter) -> dict[str, I
     """Return the terms of each field of a section: the body holds the title and heading too; questions and tags belong to the lead section only."""
     lead = section is article.sections[0]
     heading = f"{article.title}\n{section.heading}\n"
-    body = cut.terms(heading + section.text.removeprefix(section.heading))
+    body = cut.terms(heading + section.text)
     title = cut.terms(f"{article.title}\n{section.heading}")
     asked = cut.terms("\n".join([*article.questions, *article.tags]) if lead else "")
     return {
@@ -207,8 +208,9 @@ def publish(index: Path, id_: str) -> None:
     _replace(index / "CURRENT", id_)
     keep = {id_, before or "", _read(index / "PREVIOUS")}
     builds = sorted((index / "builds").iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    spare = [path for path in builds if path.name not in keep and not path.name.startswith(".")]
-    for path in spare[max(0, KEEP - len(keep & {path.name for path in builds})) :]:
+    leftovers = [path for path in builds if path.name.startswith(".")]  # of builders that were killed; there is one builder at a time
+    spare = [path for path in builds if path.name not in keep and path not in leftovers]
+    for path in [*leftovers, *spare[max(0, KEEP - len(keep & {path.name for path in builds})) :]]:
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -226,13 +228,21 @@ def rollback(index: Path) -> str:
         return previous
 
 
+def open_published(index: Path) -> Published:
+    """Open the published build. Raises NoIndexError or DamagedIndexError."""
+    id_ = current_id(index)
+    if id_ is None:
+        raise NoIndexError(f"no index has been published in {index}; run `kb index build`")
+    return published.open_build(index, id_)
+
+
 def last_outcome(index: Path) -> Outcome | None:
-    """Return what the last build came to, or None before the first."""
-    text = _read(index / "last.json")
-    if not text:
+    """Return what the last build came to, or None before the first and when the note cannot be read."""
+    try:
+        data = json.loads(_read(index / "last.json"))
+        return Outcome(**{**data, "problems": tuple(data["problems"])})
+    except (ValueError, TypeError, KeyError):
         return None
-    data = json.loads(text)
-    return Outcome(**{**data, "problems": tuple(data["problems"])})
 
 
 def _keep_outcome(index: Path, outcome: Outcome) -> None:
@@ -251,7 +261,7 @@ def _one_builder(index: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
 
 
 def _replace(path: Path, text: str) -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexer.lint import Problem
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something about a file, with its line, the rule's name and the remedy. Errors stop a build, warnings do not."""
+
+    path: str
+    line: int
+    rule: str
+    message: str
+    error: bool = True
+
+    def __str__(self) -> str:
+        """Return `path:line: error|warning rule: message`, which editors turn into a link."""
+        return f"{self.path}:{self.line}: {'error' if self.error else 'warning'} {self.rule}: {self.message}"
 
 
 class IndexerError(Exception):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from indexer import vocabulary
 from indexer.article import AUDIENCES, KINDS, Draft, company_keys, fill_company, parse
+from indexer.errors import Problem
 from indexer.render import Renderer, RenderError, resolve_link
 from indexer.source import COMPANY
 from indexer.text import folded
@@ -28,21 +29,6 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,79}/[a-z0-9][a-z0-9-]{0,79}\.md")
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]\\]|\\.){0,500})\]\((?P<target>[^()\s]{1,500})(?:\s+\"[^\"]{0,200}\")?\)")
 _LIST_ITEM = re.compile(r"\s{0,3}(?:[-*+]|\d{1,3}\.)\s+\S")
 _PINYIN_RESIDUE = re.compile(r"[\u4e00-\u9fff][((][a-zāáǎàōóǒòēéěèīíǐìūúǔùǖǘǚǜü]{1,6}[))]")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """Something about a file, with its line, the rule's name and the remedy. Errors stop a build, warnings do not."""
-
-    path: str
-    line: int
-    rule: str
-    message: str
-    error: bool = True
-
-    def __str__(self) -> str:
-        """Return `path:line: error|warning rule: message`, which editors turn into a link."""
-        return f"{self.path}:{self.line}: {'error' if self.error else 'warning'} {self.rule}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -222,13 +208,13 @@ def _answers(draft: Draft, _: Corpus) -> Iterator[Problem]:
 
 
 def _body_lines(draft: Draft) -> Iterator[tuple[int, str]]:
-    """Return the numbered lines outside fenced code."""
+    """Return the numbered lines outside fenced code. A fence ends with the same signs alone, so that a longer one may hold a shorter one."""
     fence = ""
     for number, line in enumerate(draft.body.split("\n"), draft.body_line):
         mark = re.match(r"\s*(`{3,}|~{3,})", line)
         if mark and not fence:
-            fence = mark[1][:3]
-        elif mark and mark[1].startswith(fence):
+            fence = mark[1]
+        elif fence and line.strip() == fence:
             fence = ""
         elif not fence:
             yield number, line
@@ -237,7 +223,7 @@ def _body_lines(draft: Draft) -> Iterator[tuple[int, str]]:
 def _headings(draft: Draft, corpus: Corpus) -> Iterator[Problem]:
     level, seen = 1, set()
     for number, line in _body_lines(draft):
-        match = re.match(r"(#{1,6})\s+(.+)", line)
+        match = re.match(r"(#{1,6})\s*([^#\s].*)", line)
         if not match:
             continue
         depth = len(match[1])
@@ -250,7 +236,7 @@ def _headings(draft: Draft, corpus: Corpus) -> Iterator[Problem]:
         if folded(match[2]) in seen:
             yield Problem(draft.path, number, "heading", f"“{match[2]}” stands twice; name what each section answers", error=False)
         seen.add(folded(match[2]))
-    empty = [piece.heading for piece in corpus.pieces.get(draft.id, [])[1:] if not piece.text.removeprefix(piece.heading).strip()]
+    empty = [piece.heading for piece in corpus.pieces.get(draft.id, [])[1:] if not piece.text]
     for heading in empty:
         number = next((i for i, line in _body_lines(draft) if line.startswith("#") and heading in line), draft.body_line)
         yield Problem(draft.path, number, "empty-section", f"nothing stands below “{heading}”; a hit on it would show nothing", error=False)

@@ -146,7 +146,7 @@ def _article(data: dict[str, Any]) -> Article:
 def current_id(index: Path) -> str | None:
     """Return the id of the published build, or None."""
     try:
-        return (index / "CURRENT").read_text(encoding="utf-8").strip() or None
+        return (index / "CURRENT").read_text(encoding="utf-8", errors="replace").strip() or None
     except FileNotFoundError:
         return None
 
@@ -190,6 +190,7 @@ class Library:
         self._index = index
         self._clock = clock
         self._published: Published | None = None
+        self._inode = 0
         self._checked = float("-inf")
         self._lock = threading.Lock()
         self.refusal: str = ""
@@ -205,15 +206,24 @@ class Library:
         with self._lock:
             self._checked = self._clock()
             id_ = current_id(self._index)
-            if self._published is not None and id_ in {None, self._published.id}:
+            inode = _inode(self._index / "builds" / id_) if id_ else 0
+            if self._published is not None and (id_ is None or (id_, inode) == (self._published.id, self._inode)):
                 return self._published
             if id_ is None:
                 raise NoIndexError(f"no index has been published in {self._index}; run `kb index build`")
             try:
-                self._published = open_build(self._index, id_)
+                self._published, self._inode = open_build(self._index, id_), inode
                 self.refusal = ""
             except (NoIndexError, DamagedIndexError) as error:
                 if self._published is None:
                     raise
                 self.refusal = str(error)
             return self._published
+
+
+def _inode(folder: Path) -> int:
+    """Return what changes when a damaged build is written anew under its own name, 0 when it is gone."""
+    try:
+        return folder.stat().st_ino
+    except (OSError, ValueError):
+        return 0

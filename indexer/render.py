@@ -41,6 +41,7 @@ _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "td": {"a
     level: {"id"} for level in ("h2", "h3", "h4", "h5")
 }
 _SECTION_LEVELS = {"h2": 2, "h3": 3}
+_PLACEHOLDER = re.compile("\x02[^\x03]*\x03")
 _BLOCK_END = re.compile(r"</(?:p|li|h[2-5]|td|th|tr|pre|blockquote|dt|dd)>|<br>|<hr>")
 
 
@@ -50,7 +51,7 @@ class RenderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One heading and what follows it, up to the next. The lead piece has no heading, level 1 and anchor ""."""
+    """One heading and what follows it, up to the next; `html` and `text` leave the heading out. The lead piece has no heading, level 1 and anchor ""."""
 
     anchor: str
     heading: str
@@ -104,25 +105,30 @@ class _Splitter(Extension):
         self.heads: list[tuple[str, str, int]] = []
 
     def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802 - the library's name
-        """Run after inline patterns and the table of contents, when headings have text and anchors."""
-        md.treeprocessors.register(_SplitTree(self), "kb-split", priority=1)
+        """Run last, when headings have text and anchors."""
+        md.treeprocessors.register(_SplitTree(self), "kb-split", priority=-10)
 
 
 class _SplitTree(Treeprocessor):
+    """Replaces each top-level heading by the marker and keeps its text: a section's HTML is what stands below the heading."""
+
     def __init__(self, splitter: _Splitter) -> None:
         super().__init__()
         self.splitter = splitter
 
     def run(self, root: Element) -> None:
-        for child in list(root):
+        for place, child in enumerate(list(root)):
             if child.tag in _SECTION_LEVELS:
-                heading = " ".join("".join(child.itertext()).split())
-                self.splitter.heads.append((child.get("id", ""), heading, _SECTION_LEVELS[child.tag]))
+                self.splitter.heads.append((child.get("id", ""), _text_of(child), _SECTION_LEVELS[child.tag]))
                 marker = Element("p")
-                marker.text = self.splitter.token
-                marker.tail = "\n"
-                root.insert(list(root).index(child), marker)
-                root.remove(child)
+                marker.text, marker.tail = self.splitter.token, "\n"
+                root[place] = marker
+
+
+def _text_of(heading: Element) -> str:
+    """Return a heading's words, without the library's placeholders for raw HTML."""
+    text = _PLACEHOLDER.sub("", "".join(heading.itertext()).replace("\x02amp\x03", "&"))
+    return " ".join(html.unescape(text).split())
 
 
 def _piece(article: str, head: tuple[str, str, int], raw: str) -> Piece:

@@ -60,7 +60,13 @@ def _dictionary(cache_dir: Path | None) -> _Dictionary:
     return _Dictionary(cache_dir)
 
 
-_cache_dir: list[Path | None] = [None]
+_cache_dir: Path | None = None
+
+
+def use_cache(cache_dir: Path | None) -> None:
+    """Keep jieba's prepared dictionary in this folder (made with 0700) from the first use on; None keeps none."""
+    global _cache_dir  # noqa: PLW0603 - jieba's dictionary is one a process
+    _cache_dir = cache_dir
 
 
 def warm_up(cache_dir: Path | None = None) -> None:
@@ -68,7 +74,7 @@ def warm_up(cache_dir: Path | None = None) -> None:
 
     Raises IndexerError when others can write the cache folder.
     """
-    _cache_dir[0] = cache_dir
+    use_cache(cache_dir)
     _dictionary(cache_dir)
 
 
@@ -77,7 +83,7 @@ class Segmenter:
 
     def __init__(self, words: tuple[str, ...] = ()) -> None:
         """Copy the dictionary and add `words` (normalised Han words) to it."""
-        base = _dictionary(_cache_dir[0])
+        base = _dictionary(_cache_dir)
         self._jieba = jieba.Tokenizer()
         self._jieba.FREQ = dict(base.FREQ) if words else base.FREQ
         self._jieba.total = base.total

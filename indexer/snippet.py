@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from indexer.text import normalise
@@ -22,7 +24,7 @@ def marked(text: str, terms: Collection[str]) -> str:
 
 
 def snippet(text: str, terms: Collection[str], length: int = LENGTH) -> str:
-    """Return about `length` characters of `text` where most different terms stand, as escaped HTML with `<mark>`."""
+    """Return about `length` characters of `text` where most of it is marked, as escaped HTML with `<mark>`."""
     spans = _spans(text, terms)
     start = _best_start(spans, length) if spans else 0
     start = max(0, start - _LEAD) if start + length < len(text) or start > _LEAD else 0
@@ -64,7 +66,10 @@ def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _best_start(spans: list[tuple[int, int]], length: int) -> int:
     """Return the span's start from which a window holds the most marked characters."""
-    return max((start for start, _ in spans), key=lambda at: (sum(e - s for s, e in spans if at <= s and e <= at + length), -at))
+    ends = [end for _, end in spans]
+    marked_before = [0, *accumulate(end - start for start, end in spans)]
+    held = [marked_before[max(i, bisect_right(ends, start + length))] - marked_before[i] for i, (start, _) in enumerate(spans)]
+    return spans[held.index(max(held))][0]
 
 
 def _mark(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> str:

@@ -116,15 +116,24 @@ def _files(path: Path) -> list[Path]:
 def _refusal(file: Path, name: str, root: Path) -> Unreadable | None:
     if not _utf8(name):
         return Unreadable(name.encode(errors="replace").decode(), "path", "has a file name that is not UTF-8; rename it")
-    if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
+    if file.is_symlink() and _leads_out(file, root):
         return Unreadable(name, "symlink", "is a symbolic link out of the articles folder; copy the file instead")
-    if file.is_symlink() and not file.is_file():
-        return Unreadable(name, "symlink", "is a symbolic link that leads to no file; remove it or copy the file")
+    if not file.is_file():
+        return Unreadable(name, "symlink", "is no file, or a symbolic link that leads to none; remove it or copy the file")
     size = file.stat().st_size
     limit = MAX_ARTICLE if file.suffix.lower() in {".md", ".markdown"} else MAX_MEDIA
     if size > limit:
         return Unreadable(name, "size", f"has {size:,} bytes, more than {limit:,}; split it into several files")
     return None
+
+
+def _leads_out(link: Path, root: Path) -> bool:
+    """Tell whether a link leads out of the tree or to a hidden part of it, such as .git/config."""
+    try:
+        target = link.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle
+        return True
+    return not target.is_relative_to(root.resolve()) or any(part.startswith(".") for part in target.relative_to(root.resolve()).parts)
 
 
 def _utf8(name: str) -> bool:
@@ -137,7 +146,7 @@ def _utf8(name: str) -> bool:
 
 def _toml(data: bytes, name: str) -> tuple[dict[str, object], tuple[Unreadable, ...]]:
     try:
-        return tomllib.loads(data.decode("utf-8")), ()
+        return tomllib.loads(data.decode("utf-8-sig")), ()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         line = re.search(r"line (\d+)", str(error))
         return {}, (Unreadable(name, "editors-file", f"is not TOML: {error}", int(line[1]) if line else 1),)

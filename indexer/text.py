@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _CONTROL = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _SPACES = {"Zs", "Zl", "Zp"}
 _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+_MAX_MARKS = 30
+"""Combining marks of one character that count (Unicode's stream-safe limit): sorting more takes quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +46,41 @@ def _simplified(char: str) -> str:
     """Convert one character 繁→简; the context-free mapping keeps lengths and offsets."""
     if char < "\u3400":
         return char
-    converted: str = _converter().convert(char)
+    converted: str = _converter().convert(_converter().convert(char))  # twice: 薴 becomes 苧 and that 苎
     return converted if len(converted) == 1 else char
 
 
 def _clusters(text: str) -> Iterator[tuple[int, str]]:
-    """Split into a base character with its combining marks, because NFKC composes across them."""
+    """Split into a base character with its combining marks and what is invisible between them, because NFKC composes across them."""
     start = 0
     for i in range(1, len(text) + 1):
-        if i == len(text) or not unicodedata.combining(text[i]):
+        if i == len(text) or not (_invisible(text[i]) or _mark(text[i])):
             yield start, text[start:i]
             start = i
 
 
 @lru_cache(maxsize=65536)
+def _invisible(char: str) -> bool:
+    if char in "\t\n\r\v\f":
+        return False
+    return unicodedata.category(char) in _CONTROL or any(ord(char) in selectors for selectors in _VARIATION_SELECTORS)
+
+
+@lru_cache(maxsize=65536)
+def _mark(char: str) -> bool:
+    """Tell whether a character joins the one before it; the half-width ﾞ of ｶﾞ does only in its compatibility form."""
+    return unicodedata.combining(unicodedata.normalize("NFKC", char)[0]) > 0
+
+
+@lru_cache(maxsize=65536)
 def _normal_cluster(cluster: str) -> str:
-    if any(ord(cluster[0]) in selectors for selectors in _VARIATION_SELECTORS):
-        return ""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cluster).casefold())
+    visible = "".join(char for char in cluster if not _invisible(char))[: _MAX_MARKS + 1]
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
     kept = []
     for char in folded:
-        category = unicodedata.category(char)
-        if char in "\t\n\r\v\f" or category in _SPACES:
+        if char in "\t\n\r\v\f" or unicodedata.category(char) in _SPACES:
             kept.append(" ")
-        elif category not in _CONTROL:
+        elif not _invisible(char):
             kept.append(_simplified(char))
     return "".join(kept)
 

@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from indexer.errors import IndexerError
 from indexer.text import folded
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ STOP_WORDS = "_stopwords.txt"
 _HAN_WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]{2,12}")
 
 
-class VocabularyError(Exception):
+class VocabularyError(IndexerError):
     """A line of an editors' file cannot be used. `path`, `line` and `message` say where and why."""
 
     def __init__(self, path: str, line: int, message: str) -> None:
@@ -66,7 +67,7 @@ def _read(folder: Path, name: str) -> str:
     if not path.exists():
         return ""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise VocabularyError(name, 1, f"not UTF-8 (byte {error.start}); save it as UTF-8") from error
 
@@ -101,8 +102,8 @@ def _stop_words(text: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _line_of(text: str, word: str) -> int:
-    before = text.partition(f'"{word}"')[0]
-    return before.count("\n") + 1
+    before, found, _ = text.partition(word)
+    return before.count("\n") + 1 if found else 1
 
 
 def _string_list(entry: dict[str, Any], key: str) -> list[str]:
@@ -120,13 +121,16 @@ def _synonyms(text: str) -> dict[str, tuple[str, ...]]:
         raise VocabularyError(SYNONYMS, int(line[1]) if line else 1, f"not TOML: {error}") from error
     if unknown := set(data) - {"two_way", "one_way"}:
         raise VocabularyError(SYNONYMS, 1, f"unknown table {min(unknown)!r}; use [[two_way]] or [[one_way]]")
+    for table, entries in data.items():
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise VocabularyError(SYNONYMS, _line_of(text, f"[{table}]"), f"{table} is not a list of tables; write [[{table}]] with two brackets")
     found: dict[str, dict[str, None]] = {}
     grouped: set[str] = set()
     for entry in data.get("two_way", []):
         words = _string_list(entry, "words")
         for word in words:
             if folded(word) in grouped:
-                raise VocabularyError(SYNONYMS, _line_of(text, word), f"{word} stands in two two_way groups; join them")
+                raise VocabularyError(SYNONYMS, _line_of(text, f'"{word}"'), f"{word} stands in two two_way groups; join them")
         normal = [folded(word) for word in words]
         grouped.update(normal)
         for word in normal:

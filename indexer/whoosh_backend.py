@@ -86,8 +86,8 @@ class WhooshBackend:
         """See SearchBackend."""
         terms = query_.terms[:MAX_TERMS]
         parts = [query.Term(field.name, term.text, boost=term.weight) for term in terms for field in _OF_STREAM[term.stream]]
-        if not parts or query_.limit < 1:
-            return []
+        if not parts or query_.limit < 1 or (query_.among is not None and not query_.among):
+            return []  # Whoosh's filter takes an empty set for "all"
         searcher = self._searcher()
         collector = searcher.collector(limit=min(query_.limit, MAX_LIMIT))
         if query_.among is not None:

@@ -69,8 +69,7 @@ def answer(
     `typing` adds completions of the last Latin word to the hits; the verdict never depends on it, so that a search and its intent agree.
     """
     question = published.read(text)
-    prefix = _LAST_LATIN.search(folded(question.text)) if typing else None
-    ranked = published.search(question, limit=max(limit, _BEST_OF), module=module, audience=audience, prefix=prefix.group() if prefix else "")
+    ranked = published.search(question, limit=max(limit, _BEST_OF), module=module, audience=audience)
     places = [published.sections[hit.position] for hit in ranked]
     exact = published.asked.get(bare(question.text))
     exact_here = exact and published.visible(exact[0], audience) and module in {None, exact[0].module}
@@ -81,6 +80,10 @@ def answer(
         decision, best = _best_of(published, question, places[:_BEST_OF])
         if decision.verdict is Verdict.ANSWERED:
             places.insert(0, places.pop(best))
+    if typing and (prefix := _LAST_LATIN.search(folded(question.text))):
+        ranked = published.search(question, limit=limit, module=module, audience=audience, prefix=prefix.group())
+        first = places[:1] if decision.verdict is Verdict.ANSWERED else []
+        places = [*first, *(place for hit in ranked if (place := published.sections[hit.position]) not in first)]
     scores = {published.sections[hit.position]: hit.score for hit in ranked} if places else {}
     hits = tuple(_hit(place, question, scores.get(place, 0.0)) for place in places[:limit])
     return Answer(question, decision, hits, published.id)
@@ -144,7 +147,7 @@ def _part(word: str, text: str) -> float:
 def _hit(place: Place, question: Question, score: float) -> Hit:
     section = place.section
     heading = section.heading or place.article.title
-    text = section.text.removeprefix(section.heading).strip()
+    text = section.text
     return Hit(place.article, section, score, marked(heading, question.marks), snippet(text, _visible_marks(question.marks)))
 
 

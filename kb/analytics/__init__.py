@@ -1,0 +1,1 @@
+"""What is asked and not answered, and what to do about it."""

@@ -1,0 +1,59 @@
+"""What is asked and not answered, with definitions beside the numbers and the next step beside each question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, render_template
+
+from kb.accounts.roles import Right
+from kb.analytics import gaps, metrics
+from kb.analytics.export import to_csv
+from kb.web.visitor import require, visitor
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+    from kb.services import Services
+
+_HEADER = ("工单", "问题", "其他问法", "模块", "不同的人", "等待中", "首次", "最近", "状态")
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Return /analytics and its CSV."""
+    views = Blueprint("analytics", __name__)
+
+    @views.get("/analytics")
+    def page() -> ResponseReturnValue:
+        require(Right.ANALYTICS)
+        with services.db.read() as session:
+            found, summary = gaps.open_gaps(session), metrics.summary(session, services.now())
+        published = services.library.current()
+        articles = sorted(published.articles.values(), key=lambda one: one.id)
+        modules = {module.id: module.name for module in published.modules}
+        return render_template(
+            "analytics/analytics.html", gaps=found, summary=summary, modules=modules, articles=articles, may_resolve=visitor().may(Right.DESK)
+        )
+
+    @views.get("/analytics/gaps.csv")
+    def export() -> ResponseReturnValue:
+        require(Right.ANALYTICS)
+        with services.db.read() as session:
+            found = gaps.open_gaps(session, 100_000)
+        rows = [
+            (
+                f"T-{gap.number}",
+                gap.question,
+                "；".join(gap.wordings[1:]),
+                gap.module,
+                gap.people,
+                gap.waiting,
+                gap.first_seen.isoformat(),
+                gap.last_seen.isoformat(),
+                gap.state,
+            )
+            for gap in found
+        ]
+        return Response(to_csv(_HEADER, rows), mimetype="text/csv", headers={"Content-Disposition": "attachment; filename=unanswered.csv"})
+
+    return views

@@ -1,0 +1,129 @@
+"""The web application over its services."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta, timezone
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import kb.accounts.pages
+import kb.analytics.pages
+import kb.reading.api
+import kb.reading.pages
+import kb.search.api
+import kb.search.pages
+import kb.tickets.api
+import kb.tickets.desk
+import kb.tickets.pages
+import kb.widget.pages
+from kb.accounts.roles import Right
+from kb.tickets import lifecycle
+from kb.web import errors, headers, health, limits, origins
+from kb.web import visitor as visitors
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kb.services import Services
+
+_HERE = Path(__file__).parent
+_CHINA = timezone(timedelta(hours=8))
+_STATES = {
+    lifecycle.State.NEW: "待处理",
+    lifecycle.State.ASSIGNED: "已有人接手",
+    lifecycle.State.IN_PROGRESS: "处理中",
+    lifecycle.State.WAITING: "等待补充",
+    lifecycle.State.RESOLVED: "已解决，待确认",
+    lifecycle.State.CONFIRMED: "已确认解决",
+    lifecycle.State.CLOSED: "已关闭",
+}
+
+
+def create_app(services: Services) -> Flask:
+    """Return the application. `services.config` must be prepared (it holds the secret key)."""
+    app = Flask(__name__, template_folder=str(_HERE.parent / "templates"), static_folder=str(_HERE / "static"))
+    config = services.config
+    app.config.update(
+        SECRET_KEY=config.secret_key,
+        SESSION_COOKIE_NAME="__Host-kb_form" if config.secure else "kb_form",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=config.secure,
+        SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,  # ticket pages send no referrer; the token and SameSite cookies protect them
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    if config.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies)  # type: ignore[method-assign]
+    limits.install(app, config)
+    origins.install(app, config)
+    visitors.install(app, services)
+    headers.install(app, config)
+    errors.install(app)
+    csrf = CSRFProtect(app)
+    for module in (kb.search.api, kb.reading.api, kb.tickets.api):
+        views = module.blueprint(services)
+        csrf.exempt(views)
+        app.register_blueprint(views)
+    for module in (kb.reading.pages, kb.search.pages, kb.tickets.pages, kb.tickets.desk, kb.analytics.pages, kb.accounts.pages, health):
+        app.register_blueprint(module.blueprint(services))
+    app.register_blueprint(kb.widget.pages.blueprint())
+    _equip_templates(app, services)
+    return app
+
+
+def _equip_templates(app: Flask, services: Services) -> None:
+    """Give templates what every page shows: assets by hash, times people read, who asks, and whether there is news for them."""
+    app.jinja_env.filters["day"] = day
+    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["state_name"] = lambda state: _STATES[state]
+    app.jinja_env.filters["trusted"] = Markup  # only for HTML that nh3 or indexer.snippet made
+    app.jinja_env.globals["asset"] = asset
+
+    @app.context_processor
+    def _shared() -> dict[str, Any]:
+        found = visitors.visitor()
+        return {
+            "staff": found.staff,
+            "may_desk": found.may(Right.DESK),
+            "may_analytics": found.may(Right.ANALYTICS),
+            "csrf": generate_csrf,
+            "news": lambda: _news(services, found.person),
+            "company": lambda: services.library.current().company,
+        }
+
+
+def _news(services: Services, person: str) -> int:
+    """Return how many of a person's questions have a reply that they have not seen."""
+    if not person:
+        return 0
+    with services.db.read() as session:
+        return sum(lifecycle.has_news(share) for share in lifecycle.of_person(session, person, 50))
+
+
+@cache
+def asset(name: str) -> str:
+    """Return the address of a static file with its content's hash, so that it may be kept for a year."""
+    digest = hashlib.sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def day(value: str) -> str:
+    """Return an ISO date as people write it: 2026年11月3日."""
+    year, month, date = value[:10].split("-")
+    return f"{year}年{int(month)}月{int(date)}日"
+
+
+def moment(value: datetime) -> str:
+    """Return a point in time in China's time zone: 11月3日 14:05."""
+    local = value.astimezone(_CHINA)
+    return f"{local.month}月{local.day}日 {local:%H:%M}"

@@ -1,0 +1,396 @@
+"""The command line. With --json standard output holds one JSON value and everything else goes to standard error; exit 0 ok, 1 no, 2 usage."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from indexer import build as building
+from indexer import evaluate as evaluating
+from indexer import lint as linting
+from indexer import segment
+from indexer.errors import ArticlesRejectedError, IndexerError
+from indexer.published import EVERYONE, current_id
+from indexer.source import fingerprint, read_folder
+from kb import logs
+from kb.accounts import sign_in
+from kb.accounts.roles import Role
+from kb.config import Config
+from kb.errors import KbError
+from kb.search.answer import answer
+from kb.search.api import as_json
+from kb.services import Services, utc_now
+from kb.tickets import lifecycle
+from kb.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from indexer.published import Published
+
+as_json_option = click.option("--json", "as_json_", is_flag=True, help="Print one JSON value on standard output.")
+
+
+def say(text: str) -> None:
+    """Tell a person something without disturbing standard output."""
+    click.echo(text, err=True)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def services_now() -> Services:
+    """Return the services for the settings in the environment, with the data folder made."""
+    config = Config.from_env().prepare()
+    segment.use_cache(config.data / "jieba")
+    return Services.of(config)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Zhida 知答: a knowledge base in which every question without an answer becomes a ticket."""
+    logs.configure()
+
+
+@cli.command()
+@click.option("--host", help="Address to listen on (KB_HOST).")
+@click.option("--port", type=int, help="Port to listen on (KB_PORT).")
+@click.option("--workers", type=int, help="Web processes (KB_WORKERS).")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Build what is missing, migrate the database, and serve web and worker until stopped."""
+    for name, value in (("KB_HOST", host), ("KB_PORT", port), ("KB_WORKERS", workers)):
+        if value is not None:
+            os.environ[name] = str(value)
+    services = services_now()
+    config = services.config
+    _require_free_port(config)
+    _upgrade(services)
+    _build_if_changed(services)
+    _announce(services)
+    _supervise(config)
+
+
+def _require_free_port(config: Config) -> None:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except OSError as error:
+            raise KbError(f"cannot listen on {config.host}:{config.port} ({error.strerror}); stop what runs there or set KB_PORT to another port") from error
+
+
+def _upgrade(services: Services) -> None:
+    backup = services.db.upgrade(services.now())
+    if backup:
+        say(f"database migrated; the state before is kept in {backup}")
+
+
+def _build_if_changed(services: Services) -> None:
+    """Build when there is no index or the articles changed; a rejected change leaves the last good index in service."""
+    config = services.config
+    last = building.last_outcome(config.index)
+    if current_id(config.index) and last and config.articles.is_dir() and last.fingerprint == fingerprint(config.articles):
+        return
+    try:
+        outcome = building.build(config.articles, config.index, services.now(), progress=lambda step: say(f"index: {step} …"))
+    except IndexerError as error:
+        if current_id(config.index) is None:
+            raise
+        say(f"index: the articles were rejected, the last good index stays: {error}")
+    else:
+        say(f"index: {outcome.articles} articles, {outcome.sections} sections")
+
+
+def _announce(services: Services) -> None:
+    config = services.config
+    say(f"\n  Zhida 知答 is on {config.base_url}")
+    with services.db.write() as session:
+        if not sign_in.has_administrator(session):
+            token = sign_in.new_link(session, None, services.now())
+            say(f"  First administrator (once, within 30 minutes): {config.base_url}/sign-in/{token}")
+    say("  Stop with Ctrl-C\n")
+
+
+def _supervise(config: Config) -> None:
+    """Run gunicorn and the worker as children; a dead worker is started again, a dead web server ends all."""
+    commands = {
+        "web": [sys.executable, "-m", "gunicorn", "--config", "python:kb.gunicorn", "kb.gunicorn:application()"],
+        "worker": [sys.executable, "-m", "kb.cli", "worker"],
+    }
+    children = {name: subprocess.Popen(command) for name, command in commands.items()}
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: stopping.append(received))
+    while not stopping and children["web"].poll() is None:
+        time.sleep(0.2)
+        if children["worker"].poll() is not None and not stopping:
+            say(f"worker ended with {children['worker'].returncode}; starting it again")
+            time.sleep(2)
+            children["worker"] = subprocess.Popen(commands["worker"])
+    ended_alone = not stopping
+    for child in children.values():
+        if child.poll() is None:
+            child.terminate()
+    for child in children.values():
+        try:
+            child.wait(30)
+        except subprocess.TimeoutExpired:
+            child.kill()
+    if ended_alone:
+        raise KbError(f"the web server on {config.host}:{config.port} ended by itself; its last lines above say why")
+
+
+@cli.command()
+def worker() -> None:
+    """Build when articles change and forget what has expired, until stopped."""
+    Worker(services_now()).run()
+
+
+@cli.group()
+def index() -> None:
+    """Build and look at the index."""
+
+
+@index.command("build")
+@click.option("--articles", type=click.Path(path_type=Path), help="Folder of the articles (KB_ARTICLES).")
+@as_json_option
+def index_build(articles: Path | None, as_json_: bool) -> None:  # noqa: FBT001 - click passes flags by name
+    """Build the index of the articles and publish it. The live index stays when anything is wrong."""
+    services = services_now()
+    config = services.config
+    try:
+        outcome = building.build((articles or config.articles).absolute(), config.index, services.now(), progress=lambda step: say(f"{step} …"))
+    except ArticlesRejectedError as error:
+        for problem in error.problems:
+            say(str(problem))
+        if as_json_:
+            print_json({"ok": False, "problems": [asdict(problem) for problem in error.problems]})
+        raise SystemExit(1) from error
+    if as_json_:
+        print_json(asdict(outcome))
+    else:
+        say(f"published {outcome.build}: {outcome.articles} articles, {outcome.sections} sections, {len(outcome.problems)} warnings")
+
+
+@index.command("status")
+@as_json_option
+def index_status(as_json_: bool) -> None:  # noqa: FBT001
+    """Show the published build, whether it is whole, and what the last build came to."""
+    config = services_now().config
+    last = building.last_outcome(config.index)
+    status: dict[str, Any] = {"build": current_id(config.index), "scorer": config.scorer, "whole": False, "problem": "", "last": asdict(last) if last else None}
+    try:
+        with building.open_published(config.index) as published:
+            status |= {"whole": True, "articles": len(published.articles), "sections": len(published.sections)}
+    except IndexerError as error:
+        status["problem"] = str(error)
+    if as_json_:
+        print_json(status)
+    else:
+        click.echo(f"build    {status['build'] or 'none'}{'' if status['whole'] else '  ' + status['problem']}")
+        if status["whole"]:
+            click.echo(f"holds    {status['articles']} articles, {status['sections']} sections; ranked by {status['scorer']}")
+        if last:
+            click.echo(f"last     {'ok' if last.ok else 'FAILED'} at {last.at}")
+            for problem in last.problems if not last.ok else ():
+                click.echo(f"         {problem}")
+    if not status["whole"]:
+        raise SystemExit(1)
+
+
+@index.command("rollback")
+def index_rollback() -> None:
+    """Publish the build before this one again. It stays until articles change."""
+    config = services_now().config
+    say(f"published {building.rollback(config.index)} again")
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@as_json_option
+def lint(folder: Path | None, as_json_: bool) -> None:  # noqa: FBT001
+    """Check the articles of FOLDER (KB_ARTICLES): file, line, rule and remedy of each problem. Exit 1 when there are errors."""
+    corpus = linting.read(read_folder(folder or Config.from_env().articles), utc_now().date())
+    problems = linting.lint(corpus)
+    errors = sum(problem.error for problem in problems)
+    if as_json_:
+        print_json({"articles": len(corpus.drafts), "errors": errors, "problems": [asdict(problem) for problem in problems]})
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+        say(f"{len(corpus.drafts)} articles, {errors} errors, {len(problems) - errors} warnings")
+    if errors:
+        raise SystemExit(1)
+
+
+@cli.command()
+@click.argument("text")
+@click.option("--limit", type=click.IntRange(1, 50), default=10, show_default=True, help="Hits at most.")
+@click.option("--module", help="Only this module.")
+@as_json_option
+def search(text: str, limit: int, module: str | None, as_json_: bool) -> None:  # noqa: FBT001
+    """Search as the product does and print what `GET /api/v1/search` would answer."""
+    services = services_now()
+    published = services.library.current()
+    if module and module not in {known.id for known in published.modules}:
+        raise click.UsageError(f"there is no module {module}; known: {', '.join(known.id for known in published.modules)}")
+    said = answer(published, text, limit=limit, module=module, audience=EVERYONE)
+    if as_json_:
+        print_json(as_json(said, services.config.base_url))
+        return
+    click.echo(
+        f"{said.verdict} ({said.decision.score:.2f})  matched {'、'.join(said.decision.matched) or '-'}  missing {'、'.join(said.decision.missing) or '-'}"
+    )
+    for hit in said.hits:
+        click.echo(f"  {hit.article.title} › {hit.section.heading or '开头'}  {services.config.base_url}{hit.path}")
+
+
+@cli.command("eval")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@as_json_option
+def eval_(folder: Path, as_json_: bool) -> None:  # noqa: FBT001
+    """Measure search on a retrieval set in BEIR layout, through the product's own pipeline."""
+    config = Config.from_env()
+    segment.use_cache(config.data / "jieba")
+    figures = evaluating.evaluate(folder, config.articles, _ask, say)
+    if as_json_:
+        print_json(figures)
+        return
+    for name, value in figures.items():
+        click.echo(f"{name:12} {json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value}")
+
+
+def _ask(published: Published, text: str) -> evaluating.Asked:
+    said = answer(published, text)
+    return evaluating.Asked(tuple(hit.article.id for hit in said.hits), said.verdict.value, said.decision.score)
+
+
+@cli.group()
+def tickets() -> None:
+    """Look at the tickets."""
+
+
+@tickets.command("list")
+@as_json_option
+def tickets_list(as_json_: bool) -> None:  # noqa: FBT001
+    """List all tickets, most people first."""
+    services = services_now()
+    _require_schema(services)
+    with services.db.read() as session:
+        rows = [
+            {
+                "number": ticket.number,
+                "state": lifecycle.state(ticket).value,
+                "question": ticket.question,
+                "followers": len(lifecycle.followers(ticket)),
+                "opened_at": ticket.opened_at.isoformat(),
+            }
+            for ticket in lifecycle.by_demand(lifecycle.newest(session, 1_000_000))
+        ]
+    if as_json_:
+        print_json({"tickets": rows})
+        return
+    for row in rows:
+        click.echo(f"T-{row['number']}  {row['state']:<12} {row['followers']:>4}  {row['question']}")
+
+
+@cli.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database's schema to this version; it is backed up first."""
+    services = services_now()
+    _upgrade(services)
+    say("the database is up to date")
+
+
+@cli.group()
+def user() -> None:
+    """Accounts of the people who work here."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="What they may do.")
+@as_json_option
+def user_add(name: str, role: str, as_json_: bool) -> None:  # noqa: FBT001
+    """Add an account and print a sign-in link, valid once for 30 minutes."""
+
+    def add(services: Services) -> str:
+        with services.db.write() as session:
+            return sign_in.new_link(session, sign_in.add_user(session, name, role, services.now()), services.now())
+
+    _print_link(name, add, as_json_=as_json_)
+
+
+@user.command("link")
+@click.argument("name")
+@as_json_option
+def user_link(name: str, as_json_: bool) -> None:  # noqa: FBT001
+    """Print a new sign-in link for an account; earlier links are void."""
+
+    def link(services: Services) -> str:
+        with services.db.write() as session:
+            found = sign_in.find_user(session, name)
+            if found is None:
+                raise KbError(f"there is no account {name}; add it with kb user add")
+            return sign_in.new_link(session, found, services.now())
+
+    _print_link(name, link, as_json_=as_json_)
+
+
+def _print_link(name: str, make: Callable[[Services], str], *, as_json_: bool) -> None:
+    services = services_now()
+    _upgrade(services)
+    url = f"{services.config.base_url}/sign-in/{make(services)}"
+    if as_json_:
+        print_json({"name": name, "url": url, "expires_in_s": int(sign_in.LINK_LIFE.total_seconds())})
+    else:
+        click.echo(url)
+
+
+def _require_schema(services: Services) -> None:
+    if not services.db.ready():
+        raise KbError(f"the database {services.db.path()} is missing or of another version; run `kb db upgrade`")
+
+
+def main() -> None:
+    """Run the command line; a known error is one line and exit 1."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Abort:
+        sys.exit(1)
+    except (KbError, IndexerError) as error:
+        say(f"kb: {error}")
+        sys.exit(1)
+    except SQLAlchemyError as error:
+        say(
+            f"kb: the database cannot be used ({type(error).__name__}: {str(getattr(error, 'orig', error)).splitlines()[0]}); check KB_DATA and KB_DATABASE_URL"
+        )
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

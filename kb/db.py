@@ -1,0 +1,120 @@
+"""The one door to the database engine: SQLite through pysqlite3, durable, with short write transactions that queue instead of failing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pysqlite3.dbapi2 as sqlite
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import DateTime, Engine, create_engine, event
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from kb.errors import KbError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "trusted_schema=OFF")
+
+
+class Base(DeclarativeBase):
+    """What every stored row derives from."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: stored as UTC without a zone, returned with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002 - the library calls it so
+        """Refuse a time without a zone: nobody would know what it means."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time needs a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002 - the library calls it so
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Database:
+    """Opens connections lazily, so that it may be made before a fork. `read` and `write` are the only ways in."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to nothing yet."""
+        self.url = url
+        self.engine: Engine = create_engine(url, module=sqlite, hide_parameters=True)
+        event.listen(self.engine, "connect", _on_connect)
+        event.listen(self.engine, "begin", _on_begin)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that sees one moment of the database and is rolled back at the end."""
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that is committed, and on disk, when the block ends without an error.
+
+        It takes the write lock at once (waiting up to 5 s), so what it reads cannot change before it writes.
+        """
+        with Session(self.engine.execution_options(kb_write=True)) as session, session.begin():
+            yield session
+
+    def path(self) -> Path:
+        """Return SQLite's file."""
+        return Path(self.url.removeprefix("sqlite:///"))
+
+    def upgrade(self, now: datetime) -> Path | None:
+        """Bring the schema to this version. Returns the backup that was made first, or None when there was nothing to change or to keep."""
+        script = ScriptDirectory(str(_MIGRATIONS))
+        with self.engine.connect() as connection:
+            at = MigrationContext.configure(connection).get_current_revision()
+        if at == script.get_current_head():
+            return None
+        if at is not None and at not in {revision.revision for revision in script.walk_revisions()}:
+            raise KbError(f"the database is of a newer version ({at}) than this program; install that version, or restore a backup")
+        backup = self._backup(now) if at is not None else None
+        settings = AlembicConfig()
+        settings.set_main_option("script_location", str(_MIGRATIONS))
+        with self.engine.execution_options(kb_write=True).begin() as connection:
+            settings.attributes["connection"] = connection
+            command.upgrade(settings, "head")
+        return backup
+
+    def _backup(self, now: datetime) -> Path:
+        target = self.path().with_name(f"{self.path().stem}-{now:%Y%m%dT%H%M%SZ}.backup.sqlite3")
+        source, copy = sqlite.connect(str(self.path())), sqlite.connect(str(target))
+        try:
+            source.backup(copy)
+        finally:
+            copy.close()
+            source.close()
+        return target
+
+    def ready(self) -> bool:
+        """Tell whether the database answers and has this version's schema."""
+        with self.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
+def _on_connect(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("kb_write") else "BEGIN")

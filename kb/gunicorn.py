@@ -1,0 +1,51 @@
+"""gunicorn's settings: threads in preloaded workers, jieba's dictionary shared by fork, no searcher or connection before it."""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.http import message
+
+from indexer.segment import warm_up
+from kb import logs
+from kb.app import create_app
+from kb.config import Config
+from kb.services import Services
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_config = Config.from_env().prepare()
+_services = Services.of(_config)
+
+message.MAX_REQUEST_LINE = 131_072  # a pasted question in a URL gets our own answer with a remedy instead of a bare 400
+limit_request_line = message.MAX_REQUEST_LINE - 1
+bind = f"{_config.host}:{_config.port}"
+workers = _config.workers
+worker_class = "gthread"
+threads = 4
+preload_app = True
+graceful_timeout = 25
+timeout = 60
+keepalive = 5
+forwarded_allow_ips = "*" if _config.proxies else "127.0.0.1"
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - gunicorn's heartbeat must not wait for a disk
+loglevel = "warning"
+proc_name = "kb-web"
+
+
+def application() -> Flask:
+    """Return the application, with the dictionary in memory; called once, before the fork."""
+    logs.configure()
+    warm_up(_config.data / "jieba")
+    app = create_app(_services)
+    gc.collect()
+    gc.freeze()  # what is loaded now stays shared between the workers
+    return app
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Open the index in each worker before its first request."""
+    _services.library.current()

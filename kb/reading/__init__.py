@@ -1,0 +1,1 @@
+"""Reading: the home page, modules, articles, and whether they helped."""

@@ -1,0 +1,115 @@
+"""Home, modules, articles and their pictures."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, render_template, send_file
+from sqlalchemy import func, select
+
+from indexer.source import MEDIA_TYPES
+from kb.errors import NotFoundError
+from kb.search.answerability import Verdict
+from kb.search.models import Intent
+from kb.web.visitor import visitor
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+    from indexer.article import Article
+    from indexer.published import Published
+    from kb.services import Services
+
+_POPULAR = 8
+_RELATED = 4
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Return /, /m/<module>, /a/<module>/<slug> and /media/<module>/<name>."""
+    views = Blueprint("reading", __name__)
+
+    @views.get("/")
+    def home() -> ResponseReturnValue:
+        published = services.library.current()
+        by_module = articles_by_module(published, visitor().audience)
+        return render_template(
+            "reading/home.html", published=published, by_module=by_module, popular=popular(services, published), announcements=_announcements(published)
+        )
+
+    @views.get("/m/<module>")
+    def module(module: str) -> ResponseReturnValue:
+        published = services.library.current()
+        known = next((one for one in published.modules if one.id == module), None)
+        articles = articles_by_module(published, visitor().audience).get(module, [])
+        if known is None or not articles:
+            raise NotFoundError("没有这个模块，或者里面还没有文章。请从首页进入。")
+        return render_template("reading/module.html", published=published, module=known, articles=articles)
+
+    @views.get("/a/<module>/<slug>")
+    def article(module: str, slug: str) -> ResponseReturnValue:
+        published = services.library.current()
+        found = published.article(f"{module}/{slug}", visitor().audience)
+        if found is None:
+            raise NotFoundError("没有这篇文章。它可能改名或撤下了，搜一下你要找的内容。")
+        known = next((one for one in published.modules if one.id == module), None)
+        return render_template("reading/article.html", published=published, article=found, module=known, related=related(published, found))
+
+    @views.get("/media/<module>/<name>")
+    def media(module: str, name: str) -> ResponseReturnValue:
+        published = services.library.current()
+        folder = (published.folder / "media").resolve()
+        path = (folder / module / name).resolve()
+        if not path.is_relative_to(folder) or path.suffix not in MEDIA_TYPES or not path.is_file():
+            raise NotFoundError("没有这张图片。")
+        response: Response = send_file(path, mimetype=MEDIA_TYPES[path.suffix], conditional=True, max_age=3600)
+        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return response
+
+    return views
+
+
+def articles_by_module(published: Published, audience: frozenset[str]) -> dict[str, list[Article]]:
+    """Return the articles that these people may read, by module, tutorials first."""
+    found: dict[str, list[Article]] = {module.id: [] for module in published.modules}
+    for article in sorted(published.articles.values(), key=lambda one: (one.kind != "tutorial", one.id)):
+        if published.visible(article, audience):
+            found.setdefault(article.module, []).append(article)
+    return found
+
+
+def popular(services: Services, published: Published) -> list[str]:
+    """Return what is asked most and answered, by different people; filled up with the first question of each module while little is known."""
+    asked = (
+        select(Intent.query)
+        .where(Intent.verdict == Verdict.ANSWERED.value, Intent.superseded_by.is_(None), Intent.staff.is_(False))
+        .group_by(Intent.key)
+        .having(func.count(func.distinct(Intent.person)) > 2)  # noqa: PLR2004 - one or two people are not many, and may be identifiable
+        .order_by(func.count(func.distinct(Intent.person)).desc())
+        .limit(_POPULAR)
+    )
+    with services.db.read() as session:
+        found = dict.fromkeys(session.scalars(asked))
+    per_module = (
+        [article.questions[0] for article in articles if article.questions and article.kind == "faq"]
+        for articles in articles_by_module(published, visitor().audience).values()
+    )
+    for row in zip_longest(*per_module):
+        found.update(dict.fromkeys(question for question in row if question))
+    return list(found)[:_POPULAR]
+
+
+def _announcements(published: Published) -> list[Article]:
+    return [article for article in published.articles.values() if article.kind == "announcement" and published.visible(article, visitor().audience)]
+
+
+def related(published: Published, article: Article) -> list[Article]:
+    """Return articles that search finds for this one's title and tags."""
+    question = published.read(" ".join([article.title, *article.tags]))
+    found: dict[str, Article] = {}
+    for hit in published.search(question, limit=50, audience=visitor().audience):
+        other = published.sections[hit.position].article
+        if other.id != article.id:
+            found[other.id] = other
+    return list(found.values())[:_RELATED]

@@ -1,0 +1,143 @@
+"""Search over HTTP for programs and the widget: GETs that write nothing, and the POST by which a finished question arrives."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, jsonify, request
+
+from indexer.published import bare
+from kb.errors import InvalidRequestError
+from kb.search.answer import answer
+from kb.search.intents import Trigger
+from kb.tickets.intake import Finished, record
+from kb.web.forms import clean, json_object, number_arg, text_of
+from kb.web.limits import MAX_URL
+from kb.web.visitor import person_named, visitor
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+    from indexer.published import Published
+    from kb.search.answer import Answer
+    from kb.services import Services
+    from kb.tickets.intake import Receipt
+
+_MAX_QUERY = 50_000
+_MAX_ID = 64
+_SUGGESTIONS = 6
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Return /api/v1/search, intents, suggest and suggestions."""
+    views = Blueprint("search_api", __name__, url_prefix="/api/v1")
+
+    @views.get("/search")
+    def search() -> ResponseReturnValue:
+        published = services.library.current()
+        said = asked_answer(published, limit=number_arg("limit", 10, 1, 50))
+        return jsonify(as_json(said, services.config.base_url))
+
+    @views.post("/intents")
+    def intents() -> ResponseReturnValue:
+        data = json_object()
+        finished = Finished(
+            intent_id=text_of(data, "intent_id", most=_MAX_ID),
+            query=text_of(data, "query", most=_MAX_QUERY),
+            trigger=_trigger(data.get("trigger")),
+            person=visitor().person or person_named(data.get("visitor")) or f"i:{text_of(data, 'intent_id', most=_MAX_ID)}",
+            opened=text_of(data, "opened", most=200, required=False) or None,
+            rank=_rank(data.get("rank")),
+            staff=visitor().working,
+        )
+        receipt = record(services.db, services.library.current(), finished, services.now(), services.config.tickets_per_hour)
+        return jsonify(receipt_json(receipt, services.config.base_url)), 201 if receipt.new else 200
+
+    @views.get("/suggest")
+    def suggest() -> ResponseReturnValue:
+        found = suggestions_for(services.library.current(), request.args.get("q", ""), visitor().audience)
+        return jsonify(suggestions=found)
+
+    @views.get("/suggestions")
+    def suggestions() -> ResponseReturnValue:
+        context = request.args.get("context", "")
+        published = services.library.current()
+        found = [
+            {"article": article.id, "title": article.title, "module": article.module, "url": f"{services.config.base_url}/a/{article.id}"}
+            for article in published.articles.values()
+            if context and published.visible(article, visitor().audience) and any(fnmatchcase(context, pattern) for pattern in article.contexts)
+        ]
+        return jsonify(context=context, suggestions=found[:_SUGGESTIONS])
+
+    return views
+
+
+def asked_answer(published: Published, *, limit: int = 10) -> Answer:
+    """Answer the question in this request's query string. Raises InvalidRequestError for a module or a length that cannot be."""
+    if len(request.query_string) > MAX_URL:
+        raise InvalidRequestError("too_long", "问题太长了。请缩短到 400 字以内，或在搜索框里提交。")
+    module = request.args.get("module") or None
+    if module is not None and module not in {known.id for known in published.modules}:
+        raise InvalidRequestError("unknown_module", f"没有模块 {module[:80]}。去掉 module 参数即可搜索全部。")
+    typing = request.args.get("typing") == "1"
+    return answer(published, clean(request.args.get("q", "")), limit=limit, module=module, audience=visitor().audience, typing=typing)
+
+
+def as_json(said: Answer, base_url: str) -> dict[str, Any]:
+    """Return an answer in the form of the contract; hits whatever the verdict, the best section's HTML only when it is answered."""
+    body: dict[str, Any] = {
+        "query": said.question.text,
+        "verdict": said.verdict.value,
+        "reason": {"matched": list(said.decision.matched), "missing": list(said.decision.missing)},
+        "hits": [
+            {
+                "article": hit.article.id,
+                "anchor": hit.section.anchor,
+                "title": hit.article.title,
+                "heading": hit.section.heading,
+                "module": hit.article.module,
+                "url": f"{base_url}{hit.path}",
+                "snippet": hit.snippet,
+            }
+            for hit in said.hits
+        ],
+        "corrected": None,
+    }
+    if said.best is not None:
+        body["answer"] = said.best.section.html
+    return body
+
+
+def receipt_json(receipt: Receipt, base_url: str) -> dict[str, Any]:
+    """Return what became of a question in the form of the contract."""
+    ticket = None if receipt.number is None else {"number": receipt.number, "url": f"{base_url}/t/{receipt.token}", "followers": receipt.followers}
+    body: dict[str, Any] = {"verdict": receipt.verdict.value, "ticket": ticket}
+    return body | {"limited": True} if receipt.limited else body
+
+
+def suggestions_for(published: Published, text: str, audience: frozenset[str]) -> list[str]:
+    """Return titles and similar questions that contain what was typed, those that begin with it first."""
+    typed = bare(text)
+    if not typed:
+        return []
+    found = [
+        (not key.startswith(typed), len(key), wording)
+        for key, (article, wording) in published.asked.items()
+        if typed in key and published.visible(article, audience)
+    ]
+    return [wording for _, _, wording in sorted(found)[:_SUGGESTIONS]]
+
+
+def _trigger(value: object) -> Trigger:
+    if value not in set(Trigger):
+        raise InvalidRequestError("bad_field", f"trigger must be one of {', '.join(Trigger)}")
+    return Trigger(str(value))
+
+
+def _rank(value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1000:  # noqa: PLR2004 - no list is longer
+        raise InvalidRequestError("bad_field", "rank must be a whole number from 1")
+    return value

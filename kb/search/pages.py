@@ -1,0 +1,60 @@
+"""The search page: as one types with JavaScript, by a form and a redirect without it. Only the POST writes."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from flask import Blueprint, redirect, render_template, request
+
+from kb.errors import InvalidRequestError
+from kb.search.api import asked_answer
+from kb.search.intents import Trigger
+from kb.tickets.intake import Finished, receipt_of, record
+from kb.web.forms import clean
+from kb.web.visitor import visitor
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+    from kb.services import Services
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Return /search."""
+    views = Blueprint("search", __name__)
+
+    @views.get("/search")
+    def search() -> ResponseReturnValue:
+        published = services.library.current()
+        said = asked_answer(published)
+        intent_id = request.args.get("i", "")[:64]
+        receipt = receipt_of(services.db, intent_id, visitor().person) if intent_id and visitor().person else None
+        found_in = {hit.article.module for hit in said.hits}
+        template = "search/results.html" if request.args.get("part") == "results" else "search/search.html"
+        return render_template(
+            template,
+            said=said,
+            query=clean(request.args.get("q", "")),
+            receipt=receipt,
+            published=published,
+            module=request.args.get("module", ""),
+            modules=[module for module in published.modules if module.id in found_in],
+            base_url=services.config.base_url,
+        )
+
+    @views.post("/search")
+    def submit() -> ResponseReturnValue:
+        query = clean(request.form.get("q", "")).strip()
+        if not query:
+            return redirect("/", 303)
+        trigger = request.form.get("trigger", Trigger.ENTER.value)
+        if trigger not in {Trigger.ENTER.value, Trigger.UNSOLVED.value}:
+            raise InvalidRequestError("bad_field", "这个按钮已失效，请刷新页面再试。")
+        intent_id = request.form.get("i", "")[:64] or secrets.token_urlsafe(16)
+        finished = Finished(intent_id, query, Trigger(trigger), visitor().person or f"i:{intent_id}", staff=visitor().working)
+        record(services.db, services.library.current(), finished, services.now(), services.config.tickets_per_hour)
+        return redirect(f"/search?{urlencode({'q': query[:400], 'i': intent_id})}", 303)
+
+    return views

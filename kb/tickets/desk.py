@@ -1,0 +1,106 @@
+"""The desk: agents see who waits for what, answer once for all who asked, and turn answers into articles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, redirect, render_template, request
+
+from indexer.build import last_outcome
+from kb.accounts.roles import Right
+from kb.errors import InvalidRequestError, NotFoundError
+from kb.search.answer import answer
+from kb.tickets import lifecycle
+from kb.tickets.draft import draft
+from kb.web.forms import clean
+from kb.web.visitor import require
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+    from kb.services import Services
+    from kb.tickets.models import Ticket
+
+_ALL = frozenset({"*"})
+VIEWS = {"open": "待处理", "silent": "无人等待", "done": "已解决", "all": "全部"}
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Return /desk and /desk/<number>."""
+    views = Blueprint("desk", __name__)
+
+    @views.get("/desk")
+    def queue() -> ResponseReturnValue:
+        require(Right.DESK)
+        view = request.args.get("view", "open")
+        if view not in VIEWS:
+            raise InvalidRequestError("unknown_view", "没有这个视图。请从工单列表上方选择。", 404)
+        with services.db.read() as session:
+            tickets = lifecycle.newest(session)
+            counts = {name: sum(_in_view(ticket, name) for ticket in tickets) for name in VIEWS}
+            shown = lifecycle.by_demand(ticket for ticket in tickets if _in_view(ticket, view))
+            modules = {module.id: module.name for module in services.library.current().modules}
+            return render_template(
+                "tickets/queue.html",
+                tickets=shown,
+                view=view,
+                views=VIEWS,
+                counts=counts,
+                modules=modules,
+                lifecycle=lifecycle,
+                outcome=last_outcome(services.config.index),
+                refusal=services.library.refusal,
+            )
+
+    @views.get("/desk/<int:number>")
+    def ticket(number: int) -> ResponseReturnValue:
+        staff = require(Right.DESK)
+        published = services.library.current()
+        with services.db.read() as session:
+            found = lifecycle.find(session, number)
+            suggested = {hit.article.id: hit for hit in reversed(answer(published, found.question, audience=_ALL).hits)}
+            articles = sorted(published.articles.values(), key=lambda one: one.id)
+            return render_template(
+                "tickets/desk_ticket.html",
+                ticket=found,
+                suggested=list(reversed(suggested.values()))[:5],
+                articles=articles,
+                published=published,
+                lifecycle=lifecycle,
+                staff=staff,
+                chosen=request.args.get("article", ""),
+            )
+
+    @views.post("/desk/<int:number>/<action>")
+    def act(number: int, action: str) -> ResponseReturnValue:
+        staff, now = require(Right.DESK), services.now()
+        body, article = clean(request.form.get("body", "")), request.form.get("article", "").strip()
+        if article and article not in services.library.current().articles:
+            raise InvalidRequestError("unknown_article", f"没有文章 {article[:200]}。请从列表里选，格式是 模块/文章名。")
+        with services.db.write() as session:
+            found = lifecycle.find(session, number)
+            match action:
+                case "assign":
+                    lifecycle.assign(found, staff.name, now)
+                case "reply":
+                    lifecycle.reply(found, staff.name, body, now)
+                case "resolve":
+                    lifecycle.resolve(found, staff.name, now, article=article, body=body)
+                case _:
+                    raise NotFoundError("没有这个操作。请从工单页上的按钮进入。")
+        back = "/analytics" if request.form.get("back") == "analytics" else f"/desk/{number}"
+        return redirect(f"{back}?done={action}", 303)
+
+    @views.get("/desk/<int:number>/draft.md")
+    def markdown(number: int) -> ResponseReturnValue:
+        require(Right.DESK)
+        with services.db.read() as session:
+            text = draft(lifecycle.find(session, number), services.now().date())
+        return Response(text, mimetype="text/markdown", headers={"Content-Disposition": f"attachment; filename=T-{number}.md"})
+
+    return views
+
+
+def _in_view(ticket: Ticket, view: str) -> bool:
+    waiting, is_open = lifecycle.waiting(ticket) > 0, lifecycle.is_open(ticket)
+    return {"open": is_open and waiting, "silent": is_open and not waiting, "done": not is_open, "all": True}[view]

@@ -1,0 +1,175 @@
+"""From a finished question to a ticket: idempotent, revising, and on disk before anybody is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from kb.errors import ConflictError
+from kb.masking import masked
+from kb.search import intents
+from kb.search.answer import answer
+from kb.search.answerability import VERSION, Verdict
+from kb.search.intents import MAX_QUERY, Effect, Trigger
+from kb.search.models import Intent
+from kb.tickets import lifecycle
+from kb.tickets.clusters import open_ticket_for
+from kb.tickets.models import Follower, Ticket
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from indexer.published import Published
+    from kb.db import Database
+    from kb.search.answer import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A finished question as it came in. `person` is who asks (see web.person); staff are counted, never ticketed."""
+
+    intent_id: str
+    query: str
+    trigger: Trigger
+    person: str
+    opened: str | None = None
+    rank: int | None = None
+    staff: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a question. `followers` counts people, this one included; `number` is None without a ticket."""
+
+    verdict: Verdict
+    new: bool
+    number: int | None = None
+    token: str = ""
+    followers: int = 0
+    limited: bool = False
+
+
+def record(db: Database, published: Published, finished: Finished, now: datetime, tickets_per_hour: int) -> Receipt:
+    """Store a finished question and open, join, re-word or leave tickets as it demands. Returns after the commit.
+
+    The same id and query give the same answer again; another query under the same id, or a refinement by the same person within 30 s, revises.
+    Raises ConflictError when the id belongs to somebody else.
+    """
+    said = answer(published, finished.query)
+    if said.verdict is not Verdict.EMPTY and not intents.finishes(finished.query, finished.trigger):
+        return Receipt(said.verdict, new=False)
+    with db.write() as session:
+        return _record(session, published, said, finished, now, tickets_per_hour)
+
+
+def _record(session: Session, published: Published, said: Answer, finished: Finished, now: datetime, tickets_per_hour: int) -> Receipt:
+    query = masked(finished.query)[:MAX_QUERY]
+    intent = session.get(Intent, finished.intent_id)
+    if intent is not None and intent.person != finished.person:
+        raise ConflictError("intent_id is somebody else's; send a new random one")
+    if intent is not None and intent.query == query and not intents.stronger(finished.trigger, Trigger(intent.trigger)):
+        _note_opened(intent, finished)
+        return _receipt(session, intent, new=False)
+    before = intent or _refined(session, finished, query, now)
+    previous = before.ticket_number if before else None
+    if intent is None:
+        intent = Intent(id=finished.intent_id, person=finished.person, at=now, staff=finished.staff, limited=False)
+        session.add(intent)
+    else:
+        intent.revised_at = now
+    _fill(intent, published, said, finished, query)
+    wants = intents.effect(said.verdict, finished.trigger) is Effect.TICKET
+    intent.limited = wants and (finished.staff or _over_limit(session, finished.person, now, tickets_per_hour, previous))
+    revised = {intent.id, before.id} if before else {intent.id}
+    alone = previous is None or not _asked_otherwise(session, finished.person, previous, revised)
+    wanted = wants and not intent.limited
+    intent.ticket_number = _move_ticket(session, intent, said, previous if alone else None, now, wanted=wanted, receipt=finished.trigger.receipt)
+    if before is not None and before is not intent:
+        before.superseded_by, before.ticket_number = intent.id, None
+    session.flush()
+    return _receipt(session, intent, new=before is None)
+
+
+def _refined(session: Session, finished: Finished, query: str, now: datetime) -> Intent | None:
+    """Return the same person's last intent when this question revises it."""
+    last = session.scalar(
+        select(Intent).where(Intent.person == finished.person, Intent.superseded_by.is_(None), Intent.at <= now).order_by(Intent.at.desc()).limit(1)
+    )
+    if last is None:
+        return None
+    before, after = intents.Asked(last.query, last.revised_at or last.at), intents.Asked(query, now)
+    promised = last.ticket_number is not None and Trigger(last.trigger).receipt
+    return last if intents.revises(before, after, promised=promised) else None
+
+
+def _fill(intent: Intent, published: Published, said: Answer, finished: Finished, query: str) -> None:
+    read = published.read(query)
+    intent.query, intent.key = query, read.key
+    intent.verdict, intent.score = said.verdict.value, said.decision.score
+    intent.matched = [word for word in said.decision.matched if word in read.content]  # a word alone does not show that it was a name or a password
+    intent.missing = [word for word in said.decision.missing if word in read.content]
+    intent.build, intent.verdict_version, intent.hits = said.build, VERSION, len(said.hits)
+    intent.trigger = finished.trigger.value
+    _note_opened(intent, finished)
+
+
+def _note_opened(intent: Intent, finished: Finished) -> None:
+    if finished.opened and not intent.opened:
+        intent.opened, intent.rank = finished.opened[:200], finished.rank
+
+
+def _over_limit(session: Session, person: str, now: datetime, allowed: int, previous: int | None) -> bool:
+    if previous is not None:
+        return False
+    recent = select(func.count()).select_from(Intent).where(Intent.person == person, Intent.at > now - timedelta(hours=1), Intent.ticket_number.is_not(None))
+    return (session.scalar(recent) or 0) >= allowed
+
+
+def _move_ticket(session: Session, intent: Intent, said: Answer, previous: int | None, now: datetime, *, wanted: bool, receipt: bool) -> int | None:
+    """Bring a person's question into the right ticket and return its number: the one it was in, another open one, a new one, or none."""
+    old = session.get(Ticket, previous) if previous is not None else None
+    mine = next((one for one in lifecycle.followers(old) if one.person == intent.person), None) if old else None
+    target = open_ticket_for(session, intent.key) if wanted else None
+    if old is not None and mine is not None and target is not old:
+        if lifecycle.touched(old):
+            return old.number if not wanted else _join(session, target, intent, said, now, receipt=receipt)
+        if wanted and target is None and lifecycle.followers(old) == [mine]:
+            lifecycle.reword(session, old, intent.query, intent.key, now)
+            mine.waiting = mine.waiting or receipt
+            return old.number
+        lifecycle.withdraw(old, mine, now)
+    return _join(session, target, intent, said, now, receipt=receipt or bool(mine and mine.waiting)) if wanted else None
+
+
+def _join(session: Session, target: Ticket | None, intent: Intent, said: Answer, now: datetime, *, receipt: bool) -> int:
+    module = said.hits[0].article.module if said.hits else ""
+    ticket = target or lifecycle.open_ticket(session, intent.query, module, now)
+    lifecycle.join(ticket, intent.person, intent.query, intent.key, now, receipt=receipt)
+    session.flush()
+    return ticket.number
+
+
+def _asked_otherwise(session: Session, person: str, number: int, revised: set[str]) -> bool:
+    """Tell whether the person is in a ticket by a question of theirs other than the revised one: their share then stays."""
+    others = select(Intent.id).where(Intent.person == person, Intent.ticket_number == number, Intent.id.not_in(revised), Intent.superseded_by.is_(None))
+    return session.scalar(others.limit(1)) is not None
+
+
+def _receipt(session: Session, intent: Intent, *, new: bool) -> Receipt:
+    ticket = session.get(Ticket, intent.ticket_number) if intent.ticket_number is not None else None
+    mine = session.scalar(select(Follower).where(Follower.ticket_number == ticket.number, Follower.person == intent.person)) if ticket else None
+    if ticket is None or mine is None or mine.withdrawn_at is not None:
+        return Receipt(Verdict(intent.verdict), new=new, limited=intent.limited)
+    return Receipt(Verdict(intent.verdict), new=new, number=ticket.number, token=mine.token, followers=len(lifecycle.followers(ticket)))
+
+
+def receipt_of(db: Database, intent_id: str, person: str) -> Receipt | None:
+    """Return what became of a person's own question, for the page after the redirect; None for anybody else's."""
+    with db.read() as session:
+        intent = session.get(Intent, intent_id)
+        return _receipt(session, intent, new=False) if intent is not None and intent.person == person else None

@@ -1,0 +1,1 @@
+"""What every page and answer shares: who asks, headers, limits, form tokens, errors, health."""

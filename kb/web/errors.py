@@ -1,0 +1,72 @@
+"""Every failure becomes one form: JSON for programs, a page with a remedy for people."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import structlog
+from flask import Response, jsonify, redirect, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from indexer.errors import IndexerError
+from kb.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.typing import ResponseReturnValue
+
+log = structlog.get_logger()
+
+_MESSAGES = {
+    400: ("bad_request", "这个请求不完整或格式不对。请返回上一页再试。"),
+    404: ("not_found", "没有这一页。它可能改名或撤下了，搜一下你要找的内容。"),
+    405: ("method_not_allowed", "这个地址不支持这样的操作。请从页面上的按钮进入。"),
+    413: ("too_large", "内容太大了。请删减后再提交。"),
+    414: ("too_long", "地址太长了。请把问题缩短到 400 字以内，或在搜索框里提交。"),
+    415: ("not_json", "send JSON with Content-Type: application/json"),
+    429: ("too_many_requests", "请求太频繁，请等一分钟再试。"),
+}
+
+
+def install(app: Flask) -> None:
+    """Handle our own errors, HTTP errors and everything else."""
+
+    @app.errorhandler(InvalidRequestError)
+    def _ours(error: InvalidRequestError) -> ResponseReturnValue:
+        if error.code == "sign_in" and not _wants_json():
+            return redirect(f"/sign-in?next={quote(request.full_path.rstrip('?'))}", 303)
+        return _answer(error.status, error.code, str(error))
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> ResponseReturnValue:
+        status = error.code or 500
+        code, message = _MESSAGES.get(status, ("error", error.description or "请稍后再试。"))
+        if type(error).__name__ == "CSRFError":
+            code, message = "form_expired", "页面停留太久，表单已失效。请刷新页面后再提交一次，内容不会丢。"
+        answer = _answer(status, code, message)
+        if status == 429:  # noqa: PLR2004 - the one status with a waiting time
+            answer[0].headers["Retry-After"] = "60"
+        return answer
+
+    @app.errorhandler(IndexerError)
+    def _index(error: IndexerError) -> ResponseReturnValue:
+        log.error("index_unavailable", reason=str(error))
+        return _answer(503, "index_unavailable", "知识库正在准备，还不能搜索。请一分钟后再试；管理员可运行 kb index status 查看原因。")
+
+    @app.errorhandler(Exception)
+    def _unexpected(error: Exception) -> ResponseReturnValue:
+        number = secrets.token_hex(4)
+        log.error("request_failed", number=number, route=str(request.url_rule), kind=type(error).__name__, exc_info=error)
+        return _answer(500, "internal", f"这一页出错了，我们已经记下（编号 {number}）。请稍后再试；急用请联系财务支持。")
+
+
+def _wants_json() -> bool:
+    return request.path.startswith("/api/")
+
+
+def _answer(status: int, code: str, message: str) -> tuple[Response, int]:
+    if _wants_json():
+        return jsonify(error={"code": code, "message": message}), status
+    return Response(render_template("error.html", status=status, message=message), mimetype="text/html"), status

@@ -1,0 +1,49 @@
+"""Reading what a program or a form sent: right types or a clear refusal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+
+from kb.errors import InvalidRequestError
+
+
+def json_object() -> dict[str, Any]:
+    """Return the request's JSON object. Raises InvalidRequestError for anything else, lone surrogates included."""
+    if not request.is_json:
+        raise InvalidRequestError("not_json", "send a JSON object with Content-Type: application/json", 415)
+    try:
+        data = request.get_json()
+    except RecursionError as error:
+        raise InvalidRequestError("bad_json", "the JSON is nested too deeply") from error
+    if not isinstance(data, dict):
+        raise InvalidRequestError("bad_json", 'send a JSON object, as in {"query": "…"}')
+    return data
+
+
+def text_of(data: dict[str, Any], name: str, *, most: int, required: bool = True) -> str:
+    """Return a text field, "" when it may be absent. Raises InvalidRequestError for another type, a missing or too long one."""
+    value = data.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value.strip()):
+        raise InvalidRequestError("bad_field", f"{name} must be a text that is not empty")
+    if len(value) > most:
+        raise InvalidRequestError("too_long", f"{name} has {len(value)} characters; at most {most} are taken")
+    return clean(value)
+
+
+def clean(text: str) -> str:
+    """Return `text` without NUL and lone surrogates, which no database keeps."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
+
+
+def number_arg(name: str, default: int, low: int, high: int) -> int:
+    """Return a number from the query string, within bounds. Raises InvalidRequestError for anything else."""
+    value = request.args.get(name, "")
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit()) or len(value) > 9 or not low <= int(value) <= high:  # noqa: PLR2004 - digits of a sane number
+        raise InvalidRequestError("bad_field", f"{name} must be a whole number from {low} to {high}")
+    return int(value)

@@ -1,0 +1,47 @@
+"""Headers of every answer: what a browser must not do with it, and how long it may be kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import request
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.wrappers import Response
+
+    from kb.config import Config
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+)
+_PERMISSIONS = "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"
+
+
+def install(app: Flask, config: Config) -> None:
+    """Set what a view has not set itself."""
+
+    @app.after_request
+    def _set(response: Response) -> Response:
+        defaults = {
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "strict-origin-when-cross-origin",
+            "Permissions-Policy": _PERMISSIONS,
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Cache-Control": "no-store" if _personal() else "no-cache",
+        }
+        if config.secure:
+            defaults["Strict-Transport-Security"] = "max-age=31536000"
+        for name, value in defaults.items():
+            response.headers.setdefault(name, value)
+        if response.mimetype == "text/html":
+            response.vary.add("Cookie")
+        return response
+
+
+def _personal() -> bool:
+    """Tell whether an answer is for one person's eyes."""
+    return request.path.startswith(("/desk", "/analytics", "/mine", "/t/", "/sign-in", "/api/v1/tickets", "/api/v1/intents")) or "i" in request.args

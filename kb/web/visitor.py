@@ -1,0 +1,134 @@
+"""Who is asking: a signed-in account, else a random first-party cookie, else the widget's random id, else this request alone. Never the IP address."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import g, request
+
+from indexer.published import EVERYONE
+from kb.accounts import sign_in
+from kb.accounts.roles import Right, is_staff, may
+from kb.accounts.sign_in import Staff
+from kb.errors import InvalidRequestError, NotFoundError
+from kb.web.origins import same_origin
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.wrappers import Response
+
+    from kb.services import Services
+
+PERSON_COOKIE_DAYS = 180
+_MAX_VISITOR = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The person behind a request. `person` is "" when nothing identifies them; `audience` is what they may read."""
+
+    person: str
+    staff: Staff | None
+    audience: frozenset[str]
+
+    @property
+    def working(self) -> bool:
+        """True for people whose searches are work, not demand."""
+        return self.staff is not None and is_staff(self.staff.role)
+
+    def may(self, right: Right) -> bool:
+        """Tell whether they have a right."""
+        return self.staff is not None and may(self.staff.role, right)
+
+
+def session_cookie(services: Services) -> str:
+    """Return the name of the session cookie; over https the prefix binds it to this host."""
+    return "__Host-kb_session" if services.config.secure else "kb_session"
+
+
+def _person_cookie(services: Services) -> str:
+    return "__Host-kb_person" if services.config.secure else "kb_person"
+
+
+def install(app: Flask, services: Services) -> None:
+    """Find out before each request who asks, and give pages' visitors their cookie."""
+
+    @app.before_request
+    def _identify() -> None:
+        g.visitor = _visitor(services)
+
+    @app.after_request
+    def _give_cookie(response: Response) -> Response:
+        if response.mimetype == "text/html" and request.method == "GET" and _person_cookie(services) not in request.cookies and response.status_code == 200:  # noqa: PLR2004
+            response.set_cookie(
+                _person_cookie(services),
+                secrets.token_urlsafe(24),
+                max_age=PERSON_COOKIE_DAYS * 86400,
+                httponly=True,
+                samesite="Lax",
+                secure=services.config.secure,
+                path="/",
+            )
+        return response
+
+
+def _visitor(services: Services) -> Visitor:
+    if not same_origin(services.config):
+        return Visitor("", None, EVERYONE)
+    staff = _staff(services)
+    if staff is not None:
+        audience = frozenset({"*"}) if may(staff.role, Right.READ_ALL) else EVERYONE
+        return Visitor(f"u:{staff.id}", staff, audience)
+    cookie = request.cookies.get(_person_cookie(services), "")
+    return Visitor(f"c:{_digest(cookie)}" if cookie else "", None, EVERYONE)
+
+
+def _staff(services: Services) -> Staff | None:
+    token = request.cookies.get(session_cookie(services))
+    if not token:
+        return None
+    now = services.now()
+    with services.db.read() as session:
+        found = sign_in.whose_session(session, token, now)
+        if found is None:
+            return None
+        staff, idle = Staff(found.user.id, found.user.name, found.user.role), now - found.seen_at
+    if idle > sign_in.IDLE_LIFE / 10:
+        with services.db.write() as session:
+            again = sign_in.whose_session(session, token, now)
+            if again is not None:
+                again.seen_at = now
+    return staff
+
+
+def person_named(visitor_id: object) -> str:
+    """Return the person behind a widget's random id, "" without one. Raises InvalidRequestError when it is no short text."""
+    if visitor_id is None or visitor_id == "":
+        return ""
+    if not isinstance(visitor_id, str) or len(visitor_id) > _MAX_VISITOR:
+        raise InvalidRequestError("bad_visitor", f"visitor is not a text of at most {_MAX_VISITOR} characters")
+    return f"v:{_digest(visitor_id)}"
+
+
+def _digest(secret: str) -> str:
+    """Return what is stored of a cookie or visitor id: whoever reads the database cannot impersonate."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()[:40]
+
+
+def visitor() -> Visitor:
+    """Return the person behind this request."""
+    found: Visitor = g.visitor
+    return found
+
+
+def require(right: Right) -> Staff:
+    """Return the signed-in person if they have a right. Raises InvalidRequestError 401 for strangers, NotFoundError for the signed-in without it."""
+    found = visitor()
+    if found.staff is None:
+        raise InvalidRequestError("sign_in", "请先登录。", 401)
+    if not found.may(right):
+        raise NotFoundError("这一页不对你的角色开放。需要的话请联系管理员。")
+    return found.staff

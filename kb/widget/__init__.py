@@ -1,0 +1,1 @@
+"""The search box that any page can carry."""

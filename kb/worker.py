@@ -1,0 +1,74 @@
+"""Background work in a process of its own: build when articles change, forget what has expired."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from indexer.build import build, last_outcome
+from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError
+from indexer.source import fingerprint
+from kb.accounts.sign_in import sweep
+
+if TYPE_CHECKING:
+    from kb.services import Services
+
+log = structlog.get_logger()
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at the articles; a change is built when it has been still for one interval."""
+SWEEP_EVERY = 150
+"""Looks between two sweeps of expired sessions."""
+
+
+class Worker:
+    """Looks, builds and sweeps until told to stop."""
+
+    def __init__(self, services: Services) -> None:
+        """Remember nothing yet."""
+        self._services = services
+        self._seen = ""
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopped.set())
+        looks = 0
+        while not self._stopped.wait(LOOK_EVERY):
+            self.look()
+            if looks % SWEEP_EVERY == 0:
+                self._sweep()
+            looks += 1
+
+    def look(self) -> bool:
+        """Build if the articles differ from those of the last build, whatever it came to, and are still; tell whether it built."""
+        config = self._services.config
+        mark = fingerprint(config.articles) if config.articles.is_dir() else ""
+        last = last_outcome(config.index)
+        known = last.fingerprint if last else ""
+        still, self._seen = mark == self._seen, mark
+        if mark == known or not still:
+            return False
+        try:
+            outcome = build(config.articles, config.index, self._services.now())
+        except ArticlesRejectedError as error:
+            log.warning("build_rejected", problems=[str(problem) for problem in error.problems][:20])
+        except BuildRunningError:
+            return False
+        except (IndexerError, OSError) as error:
+            log.exception("build_failed", reason=str(error))
+        else:
+            log.info("build_published", build=outcome.build, articles=outcome.articles, sections=outcome.sections)
+        return True
+
+    def _sweep(self) -> None:
+        try:
+            with self._services.db.write() as session:
+                sweep(session, self._services.now())
+        except SQLAlchemyError as error:
+            log.exception("sweep_failed", reason=type(error).__name__)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from indexer import lint as linting
 from indexer import published, ranking, vocabulary, whoosh_backend
 from indexer.article import Article, Draft, Section
-from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError
+from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError, Problem
 from indexer.published import CATALOGUE, MANIFEST, Published, current_id
 from indexer.segment import Segmenter, segmenter
 from indexer.source import fingerprint, read_folder
@@ -187,7 +187,7 @@ def _document(article: Article, section: Section, cut: Segmenter) -> dict[str, I
     }
 
 
-def _probe(candidate: Published, drafts: Iterable[Draft]) -> list[linting.Problem]:
+def _probe(candidate: Published, drafts: Iterable[Draft]) -> list[Problem]:
     """Ask each similar question of the new build; what does not find its own article in the top 3 is an error of that article."""
     failed = []
     for draft in drafts:
@@ -196,7 +196,7 @@ def _probe(candidate: Published, drafts: Iterable[Draft]) -> list[linting.Proble
             if draft.id not in ranked:
                 above = "、".join(ranked) or "nothing"
                 message = f"“{question}” does not find this article in the top {PROBE_DEPTH} (found: {above}); reword it or say it in the text"
-                failed.append(linting.Problem(draft.path, draft.lines["questions"], "question-not-found", message))
+                failed.append(Problem(draft.path, draft.lines["questions"], "question-not-found", message))
     return failed
 
 

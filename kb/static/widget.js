@@ -133,8 +133,11 @@ mark{background:var(--mark);color:var(--ink)}
           else node.setAttribute(name, kept);
         }
         if (node.localName === "a") Object.assign(node, { target: "_blank", rel: "noopener noreferrer" });
-        if (node.localName === "table") node.replaceWith(el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "表格" }, node.cloneNode()));
-        if (node.localName === "table") node.replaceWith(node);
+        if (node.localName === "table") {
+          const wide = el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "表格" });
+          node.replaceWith(wide);
+          wide.append(node);
+        }
       }
       out.append(...parsed.childNodes);
     } catch { // Trusted Types without our policy: the words
@@ -144,15 +147,13 @@ mark{background:var(--mark);color:var(--ink)}
   }
 
   /* Sends and returns JSON. Rejects when the network or the server fails or takes too long; `status` is on the error. */
-  async function request(url, options) {
-    const stop = new AbortController();
+  async function request(url, options, stop = new AbortController()) {
     const late = setTimeout(() => stop.abort(), PATIENCE);
     try {
       const response = await fetch(url, { credentials: "omit", signal: stop.signal, ...options });
       const data = await response.json();
       if (response.ok) return data;
-      warn(url, response.status, data);
-      throw Object.assign(new Error(), { status: response.status });
+      throw Object.assign(new Error(`${url.split("?")[0]} ${response.status} ${JSON.stringify(data)}`), { status: response.status });
     } finally {
       clearTimeout(late);
     }
@@ -202,6 +203,7 @@ mark{background:var(--mark);color:var(--ink)}
       const outcome = send({ intent_id: mine.id, query: text.slice(0, KEPT), trigger, ...extra });
       Object.assign(mine, strength > mine.strength && { strength, outcome });
       outcome.catch((error) => {
+        warn(error);
         Object.assign(mine, before, error.status === 409 && { id: random() }); // 409: the id belongs to another person by now
         pending = pending || text;
       });
@@ -398,11 +400,9 @@ mark{background:var(--mark);color:var(--ink)}
       const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, typing: 1 });
       if (script.dataset.module) params.set("module", script.dataset.module);
       const slow = setTimeout(() => mine === latest && !body.querySelector(".hits") && draw(el("p", { class: "soft" }, "正在查找…")), SLOW);
-      const unlessStale = (action) => safely((value) => {
-        clearTimeout(slow);
-        if (mine === latest && text === asked) action(value);
-      });
-      request(`${api}/search?${params}`).then(unlessStale((answer) => show(text, answer)), unlessStale(fail));
+      request(`${api}/search?${params}`, {}, mine).then((answer) => mine === latest && text === asked && show(text, answer)).catch((error) => {
+        if (mine === latest && text === asked) fail(error);
+      }).finally(() => clearTimeout(slow));
     }
 
     // What is on screen
@@ -424,7 +424,8 @@ mark{background:var(--mark);color:var(--ink)}
       say("");
     }
 
-    function fail() {
+    function fail(error) {
+      warn(error);
       draw(el("p", {}, OFFLINE), button("重试", () => {
         input.focus();
         search();
@@ -507,14 +508,14 @@ mark{background:var(--mark);color:var(--ink)}
     /* Finishes a question and shows in `place` what became of it, unless another text is asked by then. */
     function conclude(trigger, text, place) {
       const outcome = wishes.finish(trigger, text);
-      const unlessStale = (action) => safely((value) => text === asked && action(value));
+      const hold = (node, ticket) => text === asked && keep(text, place, node, ticket);
       if (outcome) {
-        outcome.then(unlessStale((value) => hold(text, place, receiptOf(trigger, value), value.ticket)),
-          unlessStale(() => hold(text, place, noteOf(OFFLINE, button("重试", () => conclude(trigger, text, place), "quiet")))));
+        outcome.then((value) => hold(receiptOf(trigger, value), value.ticket))
+          .catch(() => hold(noteOf(OFFLINE, button("重试", () => conclude(trigger, text, place), "quiet"))));
       }
     }
 
-    function hold(text, place, node, ticket) {
+    function keep(text, place, node, ticket) {
       if (receipt) receipt.node.remove();
       receipt = node && { text, node, ticket };
       if (!node) return;
@@ -558,7 +559,7 @@ mark{background:var(--mark);color:var(--ink)}
       open, close, toggle,
       search(text) {
         open();
-        input.value = text;
+        input.value = text || "";
         typed();
         search();
       },
@@ -574,7 +575,6 @@ mark{background:var(--mark);color:var(--ink)}
       if (Object.keys(commands).includes(command)) commands[command](...given);
       else warn(`kb("${command}") is unknown; use one of ${Object.keys(commands).join(", ")}`);
     });
-    kb.zhida = true;
     if (window.kb === undefined) window.kb = kb;
     else warn("window.kb belongs to somebody else: the button works, kb() does not");
   }
@@ -582,7 +582,7 @@ mark{background:var(--mark);color:var(--ink)}
   safely(() => {
     const script = document.currentScript; // a page can hold an element of that name
     if (!(script instanceof HTMLScriptElement) || !script.src) return warn("load the widget by a plain <script src> tag");
-    const begin = safely(() => (window.kb && window.kb.zhida ? warn("the widget is on this page already") : start(script)));
+    const begin = safely(() => (document.querySelector("zhida-help") ? warn("the widget is on this page already") : start(script)));
     if (document.body) begin();
     else document.addEventListener("DOMContentLoaded", begin);
   })();

@@ -33,7 +33,7 @@ def blueprint(services: Services) -> Blueprint:
             mine = lifecycle.share(session, token)
             published = services.library.current()
             page = render_template(
-                "tickets/ticket.html", mine=mine, ticket=mine.ticket, lifecycle=lifecycle, published=published, news=lifecycle.has_news(mine)
+                "tickets/ticket.html", mine=mine, ticket=mine.ticket, lifecycle=lifecycle, published=published, unseen=lifecycle.has_news(mine)
             )
         response = Response(page)
         response.headers["Referrer-Policy"] = "no-referrer"

@@ -84,7 +84,7 @@ class Published:
             typed = (WeightedTerm("words", word, 0.5) for word in self.backend.completions(prefix, 32))
             terms = (*terms, *typed)
         if len(terms) > MAX_TERMS:
-            terms = tuple(sorted(terms, key=lambda term: -term.weight * self.idf(term.text))[:MAX_TERMS])
+            terms = tuple(sorted(terms, key=self._less_telling)[:MAX_TERMS])
         hits: list[SearchHit] = []
         per_article: dict[str, int] = {}
         for hit in self.backend.search(Query(terms, _CANDIDATES, self.positions(module, audience))):
@@ -93,6 +93,10 @@ class Published:
             if per_article[article] <= MAX_PER_ARTICLE:
                 hits.append(hit)
         return hits[:limit]
+
+    def _less_telling(self, term: WeightedTerm) -> tuple[bool, float]:
+        """Order terms by how much they may add to a score. What stands in no section adds nothing, however rare it is."""
+        return self.backend.document_frequency(term.stream, term.text) == 0, -term.weight * self.idf(term.text)
 
     def articles_for(self, text: str, limit: int) -> list[str]:
         """Return the ids of the first `limit` different articles for a question, whoever may read them."""
@@ -190,7 +194,6 @@ class Library:
         self._index = index
         self._clock = clock
         self._published: Published | None = None
-        self._inode = 0
         self._checked = float("-inf")
         self._lock = threading.Lock()
         self.refusal: str = ""
@@ -206,24 +209,15 @@ class Library:
         with self._lock:
             self._checked = self._clock()
             id_ = current_id(self._index)
-            inode = _inode(self._index / "builds" / id_) if id_ else 0
-            if self._published is not None and (id_ is None or (id_, inode) == (self._published.id, self._inode)):
+            if self._published is not None and id_ in {None, self._published.id}:
                 return self._published
             if id_ is None:
                 raise NoIndexError(f"no index has been published in {self._index}; run `kb index build`")
             try:
-                self._published, self._inode = open_build(self._index, id_), inode
+                self._published = open_build(self._index, id_)
                 self.refusal = ""
             except (NoIndexError, DamagedIndexError) as error:
                 if self._published is None:
                     raise
                 self.refusal = str(error)
             return self._published
-
-
-def _inode(folder: Path) -> int:
-    """Return what changes when a damaged build is written anew under its own name, 0 when it is gone."""
-    try:
-        return folder.stat().st_ino
-    except (OSError, ValueError):
-        return 0

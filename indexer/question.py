@@ -51,7 +51,8 @@ class Question:
 def read(text: str, vocabulary: Vocabulary, segmenter: Segmenter) -> Question:
     """Return `text` as a question. Only its first 400 characters count."""
     asked = text[:MAX_CHARACTERS]
-    content = tuple(dict.fromkeys(_content(segmenter.cut(asked), vocabulary.stop | vocabulary.question)))
+    functional = vocabulary.stop | vocabulary.question
+    content = () if _nothing_but(functional, asked) else tuple(dict.fromkeys(_content(segmenter.cut(asked), functional)))
     synonyms = {word: vocabulary.synonyms[word] for word in content if word in vocabulary.synonyms}
     whole = folded(asked)
     if whole in vocabulary.synonyms:
@@ -59,6 +60,17 @@ def read(text: str, vocabulary: Vocabulary, segmenter: Segmenter) -> Question:
     meant = [word for word in content if not is_noise(word)]
     key = " ".join(sorted({_canonical(word, vocabulary) for word in content})) if meant else ""
     return Question(asked, len(text) > MAX_CHARACTERS, content, synonyms, _terms(asked, synonyms, vocabulary, segmenter), key)
+
+
+def _nothing_but(functional: frozenset[str], text: str) -> bool:
+    """Tell whether a text is stop and question words from end to end, however the dictionary cuts it: 有人吗, 多少钱."""
+    said = "".join(run for _, run in runs(normalise(text).text))
+    longest = max(map(len, functional), default=0)
+    reached = {0}
+    for at in range(len(said)):
+        if at in reached:
+            reached.update(at + length for length in range(1, longest + 1) if said[at : at + length] in functional)
+    return len(said) in reached
 
 
 def _content(words: list[str], functional: frozenset[str]) -> list[str]:

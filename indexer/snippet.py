@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 LENGTH = 110
 """Characters of an excerpt."""
 _LEAD = 24
-"""Characters shown before the first mark."""
+"""Characters shown before the first mark, at most; fewer when a clause begins nearer."""
+_BOUNDARIES = "。！？；\n"
 
 
 def marked(text: str, terms: Collection[str]) -> str:
@@ -27,7 +28,7 @@ def snippet(text: str, terms: Collection[str], length: int = LENGTH) -> str:
     """Return about `length` characters of `text` where most of it is marked, as escaped HTML with `<mark>`."""
     spans = _spans(text, terms)
     start = _best_start(spans, length) if spans else 0
-    start = max(0, start - _LEAD) if start + length < len(text) or start > _LEAD else 0
+    start = _sentence_start(text, start) if start + length < len(text) or start > _LEAD else 0
     end = min(len(text), start + length)
     cut = _mark(text, start, end, spans)
     return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
@@ -70,6 +71,13 @@ def _best_start(spans: list[tuple[int, int]], length: int) -> int:
     marked_before = [0, *accumulate(end - start for start, end in spans)]
     held = [marked_before[max(i, bisect_right(ends, start + length))] - marked_before[i] for i, (start, _) in enumerate(spans)]
     return spans[held.index(max(held))][0]
+
+
+def _sentence_start(text: str, at: int) -> int:
+    """Return where the clause before `at` begins, at most a few words back; else just those few words."""
+    before = text[max(0, at - _LEAD) : at]
+    boundary = max((before.rfind(sign) for sign in _BOUNDARIES), default=-1)
+    return at - len(before) + boundary + 1 if boundary >= 0 else at - len(before)
 
 
 def _mark(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> str:

@@ -93,10 +93,11 @@ def _require_free_port(config: Config) -> None:
             raise KbError(f"cannot listen on {config.host}:{config.port} ({error.strerror}); stop what runs there or set KB_PORT to another port") from error
 
 
-def _upgrade(services: Services) -> None:
+def _upgrade(services: Services) -> Path | None:
     backup = services.db.upgrade(services.now())
     if backup:
         say(f"database migrated; the state before is kept in {backup}")
+    return backup
 
 
 def _build_if_changed(services: Services) -> None:
@@ -131,10 +132,10 @@ def _supervise(config: Config) -> None:
         "web": [sys.executable, "-m", "gunicorn", "--config", "python:kb.gunicorn", "kb.gunicorn:application()"],
         "worker": [sys.executable, "-m", "kb.cli", "worker"],
     }
-    children = {name: subprocess.Popen(command) for name, command in commands.items()}
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: stopping.append(received))
+        signal.signal(number, lambda received, _: stopping.append(received))  # before the first child: none is left behind
+    children = {name: subprocess.Popen(command) for name, command in commands.items()}
     while not stopping and children["web"].poll() is None:
         time.sleep(0.2)
         if children["worker"].poll() is not None and not stopping:
@@ -213,10 +214,14 @@ def index_status(as_json_: bool) -> None:  # noqa: FBT001
 
 
 @index.command("rollback")
-def index_rollback() -> None:
+@as_json_option
+def index_rollback(as_json_: bool) -> None:  # noqa: FBT001
     """Publish the build before this one again. It stays until articles change."""
-    config = services_now().config
-    say(f"published {building.rollback(config.index)} again")
+    build = building.rollback(services_now().config.index)
+    if as_json_:
+        print_json({"build": build})
+    else:
+        say(f"published {build} again")
 
 
 @cli.command()
@@ -314,11 +319,15 @@ def db() -> None:
 
 
 @db.command("upgrade")
-def db_upgrade() -> None:
+@as_json_option
+def db_upgrade(as_json_: bool) -> None:  # noqa: FBT001
     """Bring the database's schema to this version; it is backed up first."""
     services = services_now()
-    _upgrade(services)
-    say("the database is up to date")
+    backup = _upgrade(services)
+    if as_json_:
+        print_json({"ok": True, "backup": str(backup) if backup else None})
+    else:
+        say("the database is up to date")
 
 
 @cli.group()

@@ -68,7 +68,8 @@ class Config:
         """Read the settings. Raises ConfigError for an unknown or unusable one."""
         values = _values(environ)
         data = Path(values["KB_DATA"]).absolute()
-        base_url = values["KB_BASE_URL"].rstrip("/") or f"http://{values['KB_HOST']}:{values['KB_PORT']}"
+        port = _number(values, "KB_PORT", 1, 65535)
+        base_url = values["KB_BASE_URL"].rstrip("/") or f"http://{values['KB_HOST']}:{port}"
         if not _ORIGIN.fullmatch(base_url):
             raise ConfigError(f"KB_BASE_URL={base_url!r} is not an address like https://help.example.com (without a path)")
         database_url = values["KB_DATABASE_URL"] or f"sqlite:///{data / 'kb.sqlite3'}"
@@ -81,7 +82,7 @@ class Config:
             articles=Path(values["KB_ARTICLES"]).absolute(),
             database_url=database_url,
             host=values["KB_HOST"],
-            port=_number(values, "KB_PORT", 1, 65535),
+            port=port,
             workers=_number(values, "KB_WORKERS", 1, 64),
             base_url=base_url,
             secret_key=values["KB_SECRET_KEY"],

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 _EMAIL = re.compile(r"[a-z0-9._%+\-]{1,64}@[a-z0-9\-]{1,63}(?:\.[a-z0-9\-]{1,63}){1,8}")
 _TOKEN = re.compile(
-    r"(?:eyj[a-z0-9_\-]{8,}(?:\.[a-z0-9_\-]{4,}){1,2}|[sp]k_[a-z0-9_]{12,}|(?:bearer|token|password|passwd|pwd|密码(?:是|为|:|=))\s*[:=]?\s*(?=[!-~]*[a-z0-9])[!-~]{6,})"
+    r"(?:eyj[a-z0-9_\-]{8,}(?:\.[a-z0-9_\-]{4,}){1,2}|[sp]k_[a-z0-9_]{12,}|(?:bearer|token|password|passwd|pwd|密码(?:是|为|:|=))\s*(?:[:=]\s*)?(?=[!-~]*[a-z0-9])[!-~]{6,})"
 )
 _WECHAT = re.compile(r"wxid_[a-z0-9]{6,}")
 _PLATE = re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][a-z](?=[a-z]{0,2}\d)[a-z0-9]{5,6}(?![a-z0-9])")
-_IDENTITY = re.compile(r"(?<![0-9a-z])\d{6}[ \-]?(?:19|20)\d{2}[ \-]?\d{4}[ \-]?\d{2}[\dx](?![0-9a-z])|(?<![0-9a-z])\d{17}[\dx](?![0-9a-z])")
+_IDENTITY = re.compile(r"(?<![0-9a-z])\d{6}[ \-]?(?:19|20)\d{2}[ \-]?\d{4}[ \-]?\d{3}[\dx](?![0-9a-z])|(?<![0-9a-z])\d{17}[\dx](?![0-9a-z])")
 _CARDS = tuple(re.compile(rf"(?<![0-9a-z])(?:\d[ \-]?){{{places - 1}}}\d(?![0-9a-z])") for places in range(19, 15, -1))
 """One pattern a length: a greedy one would take the amount that follows a card for a part of it."""
 _LONG = re.compile(r"(?<![0-9a-z])\d{14,18}[\dx](?![0-9a-z])")
@@ -76,7 +76,7 @@ _RULES: tuple[tuple[re.Pattern[str], str, Callable[[str], bool]], ...] = (
     (_EMAIL, "邮箱", lambda _: True),
     (_TOKEN, "密钥", lambda _: True),
     (_IDENTITY, "身份证号", _is_identity),
-    *((card, "银行卡号", is_luhn) for card in _CARDS),
+    *((card, "银行卡号", lambda digits: is_luhn(digits) and digits[0] != "9") for card in _CARDS),
     (_LONG, "长数字", lambda digits: not (len(digits) == _TAX_NUMBER and digits[0] == "9")),
     (_WECHAT, "微信号", lambda _: True),
     (_PLATE, "车牌", lambda _: True),

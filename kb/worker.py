@@ -48,7 +48,10 @@ class Worker:
     def look(self) -> bool:
         """Build if the articles differ from those of the last build, whatever it came to, and are still; tell whether it built."""
         config = self._services.config
-        mark = fingerprint(config.articles) if config.articles.is_dir() else ""
+        try:
+            mark = fingerprint(config.articles) if config.articles.is_dir() else ""
+        except OSError:  # a file went away while we looked: it is being changed right now
+            return False
         last = last_outcome(config.index)
         known = last.fingerprint if last else ""
         still, self._seen = mark == self._seen, mark

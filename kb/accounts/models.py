@@ -46,7 +46,7 @@ class StaffSession(Base):
 
 
 class FailedSignIn(Base):
-    """A wrong name or password, kept to slow guessing down. `name` is what was tried, folded and cut."""
+    """A wrong name or password, kept to slow guessing down. `name` is a hash of what was tried: people type passwords into it."""
 
     __tablename__ = "failed_sign_ins"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kb.services import Services
 
-_SAFE_NEXT = re.compile(r"/[a-z0-9][a-zA-Z0-9/_.?=&%-]*")
+_SAFE_NEXT = re.compile(r"/[a-z0-9](?:(?!//|\.\.)[a-zA-Z0-9/_.?=&%-])*")
 
 
 def safe_next(target: str) -> str:

@@ -101,7 +101,7 @@ def set_password(user: User, password: str) -> None:
 
 def check_password(session: Session, name: str, password: str, now: datetime) -> User | None:
     """Return the account when name and password fit, else None. Raises InvalidRequestError after 10 wrong tries on one name in 15 minutes."""
-    tried = folded(name)[:80]
+    tried = hashed(folded(name))
     since = now - TRY_WINDOW
     wrong = session.scalar(select(func.count()).select_from(FailedSignIn).where(FailedSignIn.name == tried, FailedSignIn.at > since)) or 0
     if wrong >= TRIES:

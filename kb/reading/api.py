@@ -29,8 +29,11 @@ def blueprint(services: Services) -> Blueprint:
         is_form = parse_options_header(request.headers.get("Content-Type"))[0] == "application/x-www-form-urlencoded"
         data: dict[str, Any] = {**request.form} if is_form else json_object()
         article, anchor = text_of(data, "article", most=200), text_of(data, "anchor", most=200, required=False)
-        if services.library.current().article(article, visitor().audience) is None:
+        found = services.library.current().article(article, visitor().audience)
+        if found is None:
             raise NotFoundError("没有这篇文章。")
+        if anchor not in {section.anchor for section in found.sections}:
+            anchor = ""  # of an earlier version, or made up: the word is on the article as a whole
         helpful = {"yes": True, "no": False}.get(str(data.get("helpful"))) if is_form else data.get("helpful")
         if not isinstance(helpful, bool):
             raise InvalidRequestError("bad_field", "helpful must be true or false")

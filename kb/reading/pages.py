@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, render_template, send_file
+from flask import Blueprint, Response, redirect, render_template, send_file
 from sqlalchemy import func, select
 
 from indexer.source import MEDIA_TYPES
@@ -15,6 +15,8 @@ from kb.search.models import Intent
 from kb.web.visitor import visitor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flask.typing import ResponseReturnValue
 
     from indexer.article import Article
@@ -26,7 +28,7 @@ _RELATED = 4
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Return /, /m/<module>, /a/<module>/<slug> and /media/<module>/<name>."""
+    """Return /, /m/<module>, /a/<module>/<slug>, /media/<module>/<name> and the icon."""
     views = Blueprint("reading", __name__)
 
     @views.get("/")
@@ -58,9 +60,8 @@ def blueprint(services: Services) -> Blueprint:
     @views.get("/media/<module>/<name>")
     def media(module: str, name: str) -> ResponseReturnValue:
         published = services.library.current()
-        folder = (published.folder / "media").resolve()
-        path = (folder / module / name).resolve()
-        if not path.is_relative_to(folder) or path.suffix not in MEDIA_TYPES or not path.is_file():
+        path = _picture((published.folder / "media").resolve(), module, name)
+        if path is None:
             raise NotFoundError("没有这张图片。")
         response: Response = send_file(path, mimetype=MEDIA_TYPES[path.suffix], conditional=True, max_age=3600)
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -68,6 +69,15 @@ def blueprint(services: Services) -> Blueprint:
         return response
 
     return views
+
+
+def _picture(folder: Path, module: str, name: str) -> Path | None:
+    """Return a picture's file; None for a name that leads out of the folder, is of another kind, or is none that a file can have."""
+    try:
+        path = (folder / module / name).resolve(strict=True)
+    except (OSError, ValueError):
+        return None
+    return path if path.is_relative_to(folder) and path.suffix in MEDIA_TYPES and path.is_file() else None
 
 
 def articles_by_module(published: Published, audience: frozenset[str]) -> dict[str, list[Article]]:

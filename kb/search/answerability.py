@@ -14,8 +14,8 @@ VERSION = 1
 """Stored with each intent; raise it whenever the same evidence may lead to another verdict."""
 
 ANSWERED = 0.80
-WEAK = 0.50
-IN_TITLE, IN_BODY, SYNONYM_IN_TITLE, SYNONYM_IN_BODY, PARTLY = 1.0, 0.9, 0.95, 0.8, 0.5
+WEAK = 0.55
+IN_TITLE, IN_BODY, SYNONYM_IN_TITLE, SYNONYM_IN_BODY, PARTLY = 1.0, 0.8, 0.95, 0.75, 0.4
 
 
 class Verdict(StrEnum):

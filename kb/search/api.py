@@ -41,17 +41,17 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.post("/intents")
     def intents() -> ResponseReturnValue:
-        data = json_object()
+        data, published = json_object(), services.library.current()
         finished = Finished(
             intent_id=text_of(data, "intent_id", most=_MAX_ID),
             query=text_of(data, "query", most=_MAX_QUERY),
             trigger=_trigger(data.get("trigger")),
             person=visitor().person or person_named(data.get("visitor")) or f"i:{text_of(data, 'intent_id', most=_MAX_ID)}",
-            opened=text_of(data, "opened", most=200, required=False) or None,
+            opened=_opened(text_of(data, "opened", most=200, required=False), published),
             rank=_rank(data.get("rank")),
             staff=visitor().working,
         )
-        receipt = record(services.db, services.library.current(), finished, services.now(), services.config.tickets_per_hour)
+        receipt = record(services.db, published, finished, services.now(), services.config.tickets_per_hour)
         return jsonify(receipt_json(receipt, services.config.base_url)), 201 if receipt.new else 200
 
     @views.get("/suggest")
@@ -130,9 +130,15 @@ def suggestions_for(published: Published, text: str, audience: frozenset[str]) -
 
 
 def _trigger(value: object) -> Trigger:
-    if value not in set(Trigger):
+    if not isinstance(value, str) or value not in set(Trigger):
         raise InvalidRequestError("bad_field", f"trigger must be one of {', '.join(Trigger)}")
-    return Trigger(str(value))
+    return Trigger(value)
+
+
+def _opened(value: str, published: Published) -> str | None:
+    """Return the article that was opened, None for what is no article: free text would be kept unmasked."""
+    article = value.partition("#")[0].removeprefix("/a/")
+    return article if article in published.articles else None
 
 
 def _rank(value: object) -> int | None:

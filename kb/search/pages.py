@@ -46,7 +46,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.post("/search")
     def submit() -> ResponseReturnValue:
-        query = clean(request.form.get("q", "")).strip()
+        published, query = services.library.current(), clean(request.form.get("q", "")).strip()
         if not query:
             return redirect("/", 303)
         trigger = request.form.get("trigger", Trigger.ENTER.value)
@@ -54,7 +54,9 @@ def blueprint(services: Services) -> Blueprint:
             raise InvalidRequestError("bad_field", "这个按钮已失效，请刷新页面再试。")
         intent_id = request.form.get("i", "")[:64] or secrets.token_urlsafe(16)
         finished = Finished(intent_id, query, Trigger(trigger), visitor().person or f"i:{intent_id}", staff=visitor().working)
-        record(services.db, services.library.current(), finished, services.now(), services.config.tickets_per_hour)
-        return redirect(f"/search?{urlencode({'q': query[:400], 'i': intent_id})}", 303)
+        record(services.db, published, finished, services.now(), services.config.tickets_per_hour)
+        module = request.form.get("module", "")
+        shown = {"q": query[:400], "module": module if module in {known.id for known in published.modules} else "", "i": intent_id}
+        return redirect(f"/search?{urlencode({name: value for name, value in shown.items() if value})}", 303)
 
     return views

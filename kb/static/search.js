@@ -66,6 +66,7 @@ async function finish(trigger, extra = {}) {
   const body = JSON.stringify({ intent_id: wish.id, query: wish.text, trigger, ...extra });
   try {
     const answer = await fetch("/api/v1/intents", { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body });
+    await answer.text();
     return answer.ok;
   } catch {
     return false;

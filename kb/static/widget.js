@@ -37,6 +37,7 @@ a,.quiet{text-underline-offset:.2em;text-decoration-thickness:1px}
   background:var(--bg);border:1px solid var(--line);border-radius:10px;box-shadow:0 8px 28px rgba(16,32,42,.16)}
 .bar{display:flex;gap:8px;padding:12px;border-bottom:1px solid var(--line)}
 .bar *{min-height:44px;padding:8px}
+.bar button:not(:hover){color:var(--soft);text-decoration:none}
 input{flex:1;min-width:0;font-size:16px;border-color:var(--soft);-webkit-appearance:none;appearance:none}
 input:focus{border-color:var(--accent);outline:1px solid var(--accent);outline-offset:0}
 input::placeholder{color:var(--soft);opacity:1}
@@ -48,6 +49,7 @@ h2{margin:2px 0 10px;font-size:17px;font-weight:600;line-height:1.5}
 .soft,.cut{color:var(--soft);font-size:13px;margin:0}
 .note{margin:0 0 12px;padding:10px 12px;background:var(--tint);border-left:2px solid var(--accent)}
 .note p{margin:0}
+.ask .note{width:100%;margin:0}
 .note a{margin-right:20px}
 .quiet{padding:4px 0;border:0;color:var(--accent);text-decoration:underline}
 .text h3,.text h4,.text h5{font-size:1em;margin:1em 0 .4em}
@@ -64,6 +66,7 @@ th,td{min-width:5em;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);t
 .hits li{position:relative;padding-bottom:10px}
 .hits a{font-weight:600;text-decoration:none;margin-right:.6em}
 .hits a::after{content:"";position:absolute;top:0;right:-8px;bottom:0;left:-8px;border-radius:6px}
+.hits .soft{display:inline-block}
 .hits a:hover{text-decoration:underline}
 .hits a:focus-visible{outline:0}
 .hits a:focus-visible::after{outline:2px solid var(--accent);outline-offset:-2px}
@@ -226,7 +229,12 @@ mark{background:var(--mark);color:var(--ink)}
       if (pending) finish("leave", text && related(pending, text) ? text : pending);
     }
 
-    return { finish, note, leave, forget: () => { wish = {}; } };
+    /* Forgets that the last question was sent: said again it is a new one, but only by Enter or a button. */
+    function withdraw() {
+      wish = { id: random(), text: wish.text, strength: 0 };
+    }
+
+    return { finish, note, leave, withdraw };
   }
 
   function start(script) {
@@ -283,7 +291,8 @@ mark{background:var(--mark);color:var(--ink)}
       });
       body = el("div", { class: "body" });
       status = el("p", { class: "unseen", role: "status" });
-      panel = el("div", { class: "panel", role: "dialog", "aria-modal": "true", "aria-label": label, tabindex: -1, hidden: "", keydown: pressed },
+      const dialog = { role: "dialog", "aria-modal": "true", "aria-label": label };
+      panel = el("div", { class: "panel", tabindex: -1, hidden: "", keydown: pressed, ...dialog },
         el("div", { class: "bar", role: "search" }, input, el("button", { class: "quiet", type: "button", click: close }, "关闭")), body,
         el("div", { class: "end soft" }, el("span", { class: "keys" }, "↑↓ 选择　Enter 打开　Esc 关闭"), newTab(`${base}/`, "打开帮助中心")), status);
       root.append(panel);
@@ -399,10 +408,12 @@ mark{background:var(--mark);color:var(--ink)}
       const mine = latest = new AbortController();
       const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, typing: 1 });
       if (script.dataset.module) params.set("module", script.dataset.module);
-      const slow = setTimeout(() => mine === latest && !body.querySelector(".hits") && draw(el("p", { class: "soft" }, "正在查找…")), SLOW);
-      request(`${api}/search?${params}`, {}, mine).then((answer) => mine === latest && text === asked && show(text, answer)).catch((error) => {
-        if (mine === latest && text === asked) fail(error);
-      }).finally(() => clearTimeout(slow));
+      const fresh = () => mine === latest && text === asked;
+      const slow = setTimeout(() => fresh() && !body.querySelector(".foot") && draw(el("p", { class: "soft" }, "正在查找…")), SLOW);
+      request(`${api}/search?${params}`, {}, mine)
+        .then((answer) => fresh() && show(text, answer))
+        .catch((error) => fresh() && fail(error))
+        .finally(() => clearTimeout(slow));
     }
 
     // What is on screen
@@ -439,7 +450,7 @@ mark{background:var(--mark);color:var(--ink)}
       const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, url: address(hit.url, base), name: hit.heading || hit.title }));
       const best = answer.answer && hits.shift();
       const missing = answer.reason.missing.join("、");
-      const words = { empty: EMPTY, unanswered: "还没有这个问题的答案", weak: "没有找到完全对应的答案" }[verdict];
+      const words = { empty: EMPTY, unanswered: "没有找到答案", weak: "没有找到完全对应的答案" }[verdict];
       draw(
         answer.corrected && el("p", { class: "soft" }, `已按“${answer.corrected}”查找`),
         words && el("p", {}, words, verdict !== "empty" && missing && `（没有提到：${missing}）`, hits.length > 0 && "，下面的内容可能有关"),
@@ -476,15 +487,19 @@ mark{background:var(--mark);color:var(--ink)}
     function answerOf(text, hit, html) {
       const ask = el("div", { class: "ask", role: "group", "aria-label": "反馈", tabindex: -1 });
       askFeedback(ask, text, hit, "有帮助吗");
+      const all = linkTo(text, hit, "打开全文", { class: "stop", "aria-label": `打开全文：${hit.title}` });
       return el("section", { "aria-label": "答案" }, soft(hit.title === hit.name ? "答案" : `答案 · ${hit.title}`), el("h2", {}, hit.name),
-        el("div", { class: "text" }, nodes(html, hit.url)), linkTo(text, hit, "打开全文", { class: "stop", "aria-label": `打开全文：${hit.title}` }), ask);
+        el("div", { class: "text" }, nodes(html, hit.url)), all, ask);
     }
 
     function askFeedback(ask, text, hit, words) {
       const give = (helpful) => () => {
         fill(ask, soft("谢谢"), !helpful && offer(text, ask)).focus({ preventScroll: true });
         hideOffers();
-        post(`${api}/feedback`, { article: hit.article, anchor: hit.anchor, helpful, visitor: visitor() }).catch(() => askFeedback(ask, text, hit, OFFLINE));
+        post(`${api}/feedback`, { article: hit.article, anchor: hit.anchor, helpful, visitor: visitor() }).catch((error) => {
+          warn(error);
+          if (!receipt || !ask.contains(receipt.node)) askFeedback(ask, text, hit, OFFLINE);
+        });
       };
       fill(ask, soft(words), button("有帮助", give(true)), button("没帮助", give(false)));
     }
@@ -543,12 +558,12 @@ mark{background:var(--mark);color:var(--ink)}
       const url = address(ticket.url, base), token = new URL(url).pathname.split("/").pop();
       const words = el("p", {}, `还没有答案，已替你记下（${number}）${others}`);
       const undo = button("撤销", () => post(`${api}/tickets/${token}/withdraw`, {}).then(safely(() => {
-        wishes.forget();
+        wishes.withdraw();
         receipt = { ...receipt, ticket: null };
         fill(node, fill(words, "已撤销")).focus({ preventScroll: true });
         hideOffers();
         say("已撤销");
-      }), () => say(fill(words, OFFLINE).textContent)), "quiet");
+      })).catch(() => say(fill(words, OFFLINE).textContent)), "quiet");
       const node = el("div", { class: "note", tabindex: -1 }, words, newTab(url, "补充说明"), undo);
       return node;
     }

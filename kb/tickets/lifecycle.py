@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_TEXT = 20_000
 """Characters of a reply or of details."""
 MAX_CONTACT = 200
+_TOO_LARGE = 2**63
+"""From here on a number is none that SQLite can hold."""
 
 
 class State(StrEnum):
@@ -99,7 +101,7 @@ def last_news(ticket: Ticket) -> datetime | None:
 
 def find(session: Session, number: int) -> Ticket:
     """Return a ticket. Raises NotFoundError."""
-    ticket = session.get(Ticket, number)
+    ticket = session.get(Ticket, number) if number < _TOO_LARGE else None
     if ticket is None:
         raise NotFoundError(f"没有工单 T-{number}。请从工单列表里选择。")
     return ticket

@@ -36,16 +36,18 @@ def install(app: Flask) -> None:
     @app.errorhandler(InvalidRequestError)
     def _ours(error: InvalidRequestError) -> ResponseReturnValue:
         if error.code == "sign_in" and not _wants_json():
-            return redirect(f"/sign-in?next={quote(request.full_path.rstrip('?'))}", 303)
+            target = request.full_path.rstrip("?") if request.method == "GET" else request.path.rpartition("/")[0]  # the page that the form stood on
+            return redirect(f"/sign-in?next={quote(target)}", 303)
         return _answer(error.status, error.code, str(error))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> ResponseReturnValue:
         status = error.code or 500
-        code, message = _MESSAGES.get(status, ("error", error.description or "请稍后再试。"))
+        code, message = _MESSAGES.get(status, ("error", "这个请求无法完成。请返回上一页再试。"))
         if type(error).__name__ == "CSRFError":
             code, message = "form_expired", "页面停留太久，表单已失效。请刷新页面后再提交一次，内容不会丢。"
         answer = _answer(status, code, message)
+        answer[0].headers.update((name, value) for name, value in error.get_headers() if name != "Content-Type")  # Allow, Content-Range
         if status == 429:  # noqa: PLR2004 - the one status with a waiting time
             answer[0].headers["Retry-After"] = "60"
         return answer

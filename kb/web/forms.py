@@ -27,7 +27,7 @@ def text_of(data: dict[str, Any], name: str, *, most: int, required: bool = True
     value = data.get(name)
     if value is None and not required:
         return ""
-    if not isinstance(value, str) or (required and not value.strip()):
+    if not isinstance(value, str) or (required and not clean(value).strip()):
         raise InvalidRequestError("bad_field", f"{name} must be a text that is not empty")
     if len(value) > most:
         raise InvalidRequestError("too_long", f"{name} has {len(value)} characters; at most {most} are taken")

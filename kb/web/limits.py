@@ -23,7 +23,7 @@ def install(app: Flask, config: Config) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     limiter = Limiter(
-        get_remote_address, app=app, default_limits=[f"{config.requests_per_minute} per minute"], storage_uri="memory://", strategy="moving-window"
+        get_remote_address, app=app, application_limits=[f"{config.requests_per_minute} per minute"], storage_uri="memory://", strategy="moving-window"
     )
     limiter.request_filter(_is_health_check)
 

@@ -44,6 +44,9 @@ class Visitor:
         return self.staff is not None and may(self.staff.role, right)
 
 
+NOBODY = Visitor("", None, EVERYONE)
+
+
 def session_cookie(services: Services) -> str:
     """Return the name of the session cookie; over https the prefix binds it to this host."""
     return "__Host-kb_session" if services.config.secure else "kb_session"
@@ -77,7 +80,7 @@ def install(app: Flask, services: Services) -> None:
 
 def _visitor(services: Services) -> Visitor:
     if not same_origin(services.config):
-        return Visitor("", None, EVERYONE)
+        return NOBODY
     staff = _staff(services)
     if staff is not None:
         audience = frozenset({"*"}) if may(staff.role, Right.READ_ALL) else EVERYONE
@@ -119,8 +122,8 @@ def _digest(secret: str) -> str:
 
 
 def visitor() -> Visitor:
-    """Return the person behind this request."""
-    found: Visitor = g.visitor
+    """Return the person behind this request; nobody when it was refused before anybody asked."""
+    found: Visitor = g.get("visitor", NOBODY)
     return found
 
 

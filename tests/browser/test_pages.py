@@ -1,0 +1,72 @@
+"""Every page, in both themes: nothing that axe finds, nothing wider than a phone, and a first load that is small."""
+
+import gzip
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.test_stories import ask, sign_in
+
+pytestmark = pytest.mark.browser
+PUBLIC = [
+    "/",
+    "/search?q=发票查验失败",
+    "/search?q=年假怎么申请",
+    "/search?q=怎么办",
+    "/m/invoices",
+    "/a/invoices/verify-failed",
+    "/a/reimbursement/first-claim",
+    "/mine",
+    "/sign-in",
+]
+FIRST_LOAD = 50_000
+"""Bytes of the first page with all it needs, compressed."""
+
+
+def problems(page):
+    """Return what axe finds, in short."""
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in Axe().run(page).response["violations"] for node in rule["nodes"]]
+
+
+def too_wide(page):
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page_of_askers(people, site, scheme):
+    asker = people(color_scheme=scheme)
+    for path in PUBLIC:
+        asker.page.goto(site.url + path)
+        assert problems(asker.page) == [], path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page_of_agents(people, site, scheme):
+    asker, agent = people(), people(color_scheme=scheme)
+    ask(asker, site, f"{scheme} 名片印刷去哪里办")
+    asker.page.locator(".receipt").wait_for()
+    number = site.tickets()[0]["number"]
+    sign_in(agent, site)
+    for path in ("/desk", f"/desk/{number}", "/analytics"):
+        agent.page.goto(site.url + path)
+        assert problems(agent.page) == [], path
+    agent.page.goto(asker.page.locator(".receipt a").first.evaluate("link => link.href"))
+    assert problems(agent.page) == []
+
+
+@pytest.mark.parametrize("text", [1, 2])
+def test_no_page_is_wider_than_a_phone_even_with_text_twice_as_large(people, site, text):
+    asker = people("phone")
+    for path in PUBLIC:
+        asker.page.goto(site.url + path)
+        asker.page.evaluate(f"document.documentElement.style.fontSize = '{16 * text}px'; document.body.style.fontSize = '{17 * text}px'")
+        assert too_wide(asker.page) <= 0, path
+
+
+def test_the_first_page_is_small(people, site):
+    asker = people()
+    bodies = []
+    asker.page.on("response", lambda answer: bodies.append(answer.body()))
+    asker.page.goto(site.url, wait_until="networkidle")
+    assert len(bodies) >= 3
+    assert sum(len(gzip.compress(body, 6)) for body in bodies) < FIRST_LOAD

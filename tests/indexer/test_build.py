@@ -1,0 +1,191 @@
+import fcntl
+import json
+import multiprocessing
+import shutil
+
+import pytest
+
+from indexer import vocabulary
+from indexer.article import Article, Section
+from indexer.build import KEEP, build, last_outcome, rollback, write_build
+from indexer.errors import ArticlesRejectedError, BuildRunningError, DamagedIndexError, IndexerError, NoIndexError
+from indexer.published import current_id, open_build
+
+
+@pytest.fixture
+def index(tmp_path):
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def make(write, index, article, now):
+    """Build a folder with one article of this text."""
+    return lambda text, **meta: build(write({"m/a.md": article(text, **meta)}), index, now)
+
+
+def builds(index):
+    return {path.name for path in (index / "builds").iterdir()}
+
+
+def one_article(id_="m/a", text="别的"):
+    return [Article(id_, "题", (Section("", "", 1, "", text),))]
+
+
+def test_a_build_says_what_it_came_to_and_keeps_it(make, index):
+    outcome = make("发票查验失败时重试。\n\n## 再试\n\n换一台电脑。", questions=["查验失败"])
+    assert (outcome.ok, outcome.articles, outcome.sections) == (True, 1, 2)
+    assert outcome.build == current_id(index)
+    assert last_outcome(index) == outcome
+    with open_build(index, outcome.build) as published:
+        assert published.articles_for("查验失败", 3) == ["m/a"]
+
+
+def test_the_same_articles_are_the_same_build(make, index):
+    assert make("一").build == make("一").build
+    assert len(builds(index)) == 1
+
+
+def test_a_bad_article_stops_the_build_names_its_line_and_the_good_index_stays(make, write, index, now):
+    good = make("一").build
+    with pytest.raises(ArticlesRejectedError) as raised:
+        build(write({"m/b.md": "没有头"}), index, now)
+    assert [(problem.path, problem.line) for problem in raised.value.problems] == [("m/b.md", 1)]
+    assert current_id(index) == good
+    outcome = last_outcome(index)
+    assert (outcome.ok, outcome.build) == (False, good)
+    assert outcome.problems[0].startswith("m/b.md:1: error")
+
+
+def test_a_question_that_does_not_find_its_article_stops_the_build(make, write, article, index, now):
+    good = make("发票查验。").build
+    with pytest.raises(ArticlesRejectedError) as raised:
+        build(write({"m/z.md": article("无关", questions=["发票怎么查", "谢谢"]), "_stopwords.txt": "谢谢"}), index, now)
+    (problem,) = raised.value.problems
+    assert (problem.path, problem.line, problem.rule) == ("m/z.md", 3, "question-not-found")
+    assert "谢谢" in problem.message
+    assert current_id(index) == good
+    assert builds(index) == {good}
+
+
+def test_a_build_that_fails_its_probe_is_never_the_published_one_that_is_deleted(make, index):
+    id_ = make("发票查验。", questions=["查验"]).build
+    shutil.rmtree(index / "builds" / id_)
+    write_build(index, id_, one_article(), vocabulary.Vocabulary())  # as a version of the program that cut words in another way would have left it
+    with pytest.raises(ArticlesRejectedError):
+        make("发票查验。", questions=["查验"])
+    assert current_id(index) == id_
+    assert builds(index) == {id_}
+
+
+def test_a_missing_folder_is_an_outcome_too(index, tmp_path, now):
+    with pytest.raises(IndexerError, match="no articles folder"):
+        build(tmp_path / "nowhere", index, now)
+    assert last_outcome(index).ok is False
+    assert current_id(index) is None
+
+
+def test_there_is_one_builder_at_a_time(make, index):
+    good = make("一").build
+    with (index / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BuildRunningError):
+            make("二")
+        with pytest.raises(BuildRunningError):
+            rollback(index)
+    assert current_id(index) == good
+    assert make("二").ok
+
+
+def test_a_builder_that_was_killed_leaves_no_lock_and_its_leftovers_are_cleared(make, index):
+    make("一")
+    killed = multiprocessing.get_context("spawn").Process(target=_hold_lock_and_die, args=(str(index),))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == 9
+    assert any(name.startswith(".") for name in builds(index))
+    assert make("二").ok
+    assert not any(name.startswith(".") for name in builds(index))
+
+
+def _hold_lock_and_die(index):
+    import os  # noqa: PLC0415 - runs in a process of its own
+    from pathlib import Path  # noqa: PLC0415
+
+    handle = (Path(index) / "lock").open("w")
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    (Path(index) / "builds" / ".half.1" / "whoosh").mkdir(parents=True)
+    os._exit(9)
+
+
+def test_old_builds_go_and_the_one_to_return_to_stays(make, index):
+    ids = [make(text).build for text in "一二三四五六"]
+    assert len(builds(index)) == KEEP
+    assert {ids[-1], ids[-2]} <= builds(index)
+
+
+def test_rollback_returns_to_the_build_before_and_back_again(make, index):
+    first, second = make("一").build, make("二").build
+    assert rollback(index) == first == current_id(index)
+    with open_build(index, first) as published:
+        assert published.articles["m/a"].sections[0].text == "一"
+    assert rollback(index) == second == current_id(index)
+
+
+def test_a_build_after_a_rollback_publishes_again(make, index):
+    make("一")
+    second = make("二").build
+    rollback(index)
+    assert make("二").build == second == current_id(index)
+
+
+def test_there_is_nothing_to_roll_back_to_before_the_second_build(make, index):
+    with pytest.raises(NoIndexError):
+        rollback(index)
+    make("一")
+    with pytest.raises(NoIndexError):
+        rollback(index)
+
+
+def test_a_damaged_build_is_not_rolled_back_to(make, index):
+    first, second = make("一").build, make("二").build
+    (index / "builds" / first / "catalogue.json").write_text("{}")
+    with pytest.raises(DamagedIndexError):
+        rollback(index)
+    assert current_id(index) == second
+
+
+def test_a_damaged_build_of_the_same_articles_is_written_anew(make, index):
+    id_ = make("一").build
+    (index / "builds" / id_ / "catalogue.json").write_text("{}")
+    assert make("一").build == id_
+    with open_build(index, id_) as published:
+        assert "m/a" in published.articles
+
+
+@pytest.mark.parametrize("text", ["", "\x00\x00", "{", "[]", "{}", '{"ok": true}', "\udcff"])
+def test_a_note_about_the_last_build_that_cannot_be_read_is_none(make, index, text):
+    make("一")
+    (index / "last.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert last_outcome(index) is None
+
+
+def test_a_build_is_for_us_alone_and_every_file_is_in_its_manifest(make, index):
+    id_ = make("一").build
+    assert (index.stat().st_mode & 0o077) == 0
+    folder = index / "builds" / id_
+    manifest = json.loads((folder / "MANIFEST.json").read_text())
+    assert set(manifest["files"]) == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"MANIFEST.json"}
+
+
+def test_an_articles_change_of_anything_is_another_build(make, write, index, now):
+    ids = {make("一").build}
+    for files in ({"m/p.svg": "<svg/>"}, {"_words.txt": "报销单"}, {"_company.toml": 'a = "b"'}, {"_stopwords.txt": "的"}):
+        ids.add(build(write(files), index, now).build)
+    assert len(ids) == 5
+
+
+def test_company_values_are_indexed_as_readers_see_them(write, article, index, now):
+    files = {"m/a.md": article("打 {{company.hotline}} 或 {{company.nobody}}。"), "_company.toml": 'hotline = "400-123"\nnobody = ""'}
+    with open_build(index, build(write(files), index, now).build) as published:
+        assert published.articles["m/a"].sections[0].text == "打 400-123 或 以贵司制度为准。"
+        assert published.articles_for("400-123", 3) == ["m/a"]

@@ -1,0 +1,103 @@
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.errors import IndexerError
+from indexer.segment import MAX_TERM, Segmenter, runs, segmenter, warm_up
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("K/3", ("k/3", "k", "3")),
+        ("U8+", ("u8+", "u8")),
+        ("C++", ("c++", "c")),
+        ("OFD", ("ofd",)),
+        ("ＯＦＤ", ("ofd",)),
+        ("BX20261103-0042", ("bx20261103-0042", "bx20261103", "0042")),
+        ("13%", ("13%", "13")),
+        ("a.b@c.cn", ("a.b@c.cn", "a", "b", "c", "cn")),
+        ("上传OFD文件", ("上传", "ofd", "文件")),
+        ("- / . ?", ()),
+    ],
+)
+def test_a_code_is_kept_whole_and_in_its_parts(text, words):
+    assert segmenter(()).terms(text).words == words
+
+
+def test_the_editors_words_are_not_cut_apart():
+    assert "红字确认单" in segmenter(("红字确认单",)).terms("开红字确认单").words
+    assert "红字确认单" not in segmenter(()).terms("开红字确认单").words
+
+
+def test_the_editors_words_of_one_vocabulary_do_not_leak_into_another():
+    Segmenter(("数电票退改签",))
+    assert "数电票退改签" not in Segmenter(()).terms("数电票退改签").words
+
+
+def test_a_run_gives_each_neighbouring_pair_and_each_character_once():
+    terms = segmenter(()).terms("发票查验,OFD票")
+    assert terms.pairs == ("发票", "票查", "查验")
+    assert terms.chars == tuple("发票查验票")
+
+
+def test_no_pair_joins_two_runs():
+    assert "票报" not in segmenter(()).terms("发票\n报销,发票、报销").pairs
+
+
+@pytest.mark.parametrize(
+    ("traditional", "simplified"), [("發票報銷", "发票报销"), ("審批流程", "审批流程"), ("差旅費用標準", "差旅费用标准"), ("退\u200b款", "退款")]
+)
+def test_another_script_and_invisible_characters_give_the_same_terms(traditional, simplified):
+    assert segmenter(()).terms(traditional) == segmenter(()).terms(simplified)
+
+
+@given(st.text(max_size=80))
+def test_terms_of_any_text_are_short_and_hold_no_space(text):
+    terms = segmenter(()).terms(text)
+    for term in (*terms.words, *terms.pairs, *terms.chars):
+        assert term
+        assert not any(char.isspace() for char in term)
+    assert all(len(word) <= MAX_TERM for word in terms.words if word.isascii())
+
+
+def test_a_monstrous_code_is_cut():
+    assert [len(word) for word in segmenter(()).terms("a" * 5000 + "-" + "b" * 5000).words] == [MAX_TERM] * 3
+    assert len(segmenter(()).cut("a" * 5000)[0]) == MAX_TERM
+
+
+def test_a_rare_character_is_a_term_of_its_own():
+    assert "𠮷" in segmenter(()).terms("𠮷野").chars
+    assert ("han", "𠮷野") in list(runs("𠮷野"))
+
+
+def test_many_threads_cut_alike():
+    texts = ["发票查验失败怎么办", "审批流卡住了", "K/3 凭证导出失败"] * 40
+    expected = [segmenter(()).terms(text) for text in texts]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(segmenter(()).terms, texts)) == expected
+
+
+def test_a_dictionary_cache_that_others_can_write_is_refused(tmp_path):
+    open_to_all = tmp_path / "cache"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    try:
+        with pytest.raises(IndexerError, match="chmod 700"):
+            warm_up(open_to_all)
+        assert not list(open_to_all.iterdir())
+    finally:
+        warm_up(None)
+
+
+def test_the_dictionary_cache_is_made_for_us_alone(tmp_path):
+    try:
+        warm_up(tmp_path / "cache")
+        assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
+        assert any((tmp_path / "cache").iterdir())
+        assert "发票" in Segmenter(("甲乙丙",)).terms("发票").words
+    finally:
+        warm_up(None)

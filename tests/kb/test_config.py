@@ -1,0 +1,94 @@
+import stat
+
+import pytest
+
+from kb.config import SETTINGS, Config
+from kb.errors import ConfigError
+
+
+def test_without_settings_it_runs_here_and_for_this_machine_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = Config.from_env({})
+    assert (config.host, config.port, config.base_url) == ("127.0.0.1", 8000, "http://127.0.0.1:8000")
+    assert config.data == tmp_path / "var"
+    assert config.index == tmp_path / "var" / "index"
+    assert config.database_url == f"sqlite:///{tmp_path}/var/kb.sqlite3"
+    assert not config.secure
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"KB_PROT": "8000"}, "did you mean KB_PORT"),
+        ({"KB_NONSENSE": ""}, "unknown"),
+        ({"KB_DATA_FILE": "x"}, "unknown"),
+        ({"KB_PORT": "0"}, "1 to 65535"),
+        ({"KB_PORT": "65536"}, "1 to 65535"),
+        ({"KB_BASE_URL": "http://kb", "KB_PORT": "80 "}, "whole number"),
+        ({"KB_BASE_URL": "http://kb", "KB_PORT": "-1"}, "whole number"),
+        ({"KB_BASE_URL": "http://kb", "KB_PORT": "1e3"}, "whole number"),
+        ({"KB_BASE_URL": "http://kb", "KB_PORT": ""}, "whole number"),
+        ({"KB_WORKERS": "0"}, "1 to 64"),
+        ({"KB_TICKETS_PER_HOUR": "0"}, "KB_TICKETS_PER_HOUR"),
+        ({"KB_BASE_URL": "help.example.com"}, "KB_BASE_URL"),
+        ({"KB_BASE_URL": "https://help.example.com/kb"}, "without a path"),
+        ({"KB_BASE_URL": "javascript:alert(1)"}, "KB_BASE_URL"),
+        ({"KB_BASE_URL": "https://user@help.example.com"}, "KB_BASE_URL"),
+        ({"KB_SCORER": "bm42"}, "use whoosh"),
+        ({"KB_WIDGET_ORIGINS": "https://app.example.com/path"}, "scheme and host"),
+        ({"KB_WIDGET_ORIGINS": "*"}, "scheme and host"),
+        ({"KB_WIDGET_ORIGINS": "null"}, "scheme and host"),
+        ({"KB_SECRET_KEY_FILE": "/nowhere/key"}, "cannot be read"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_its_remedy(environ, message):
+    with pytest.raises(ConfigError, match=message):
+        Config.from_env(environ)
+
+
+def test_a_database_password_is_not_printed():
+    with pytest.raises(ConfigError) as raised:
+        Config.from_env({"KB_DATABASE_URL": "postgresql://kb:hunter2@db/kb"})
+    assert "hunter2" not in str(raised.value)
+
+
+def test_settings_of_other_programs_are_left_alone():
+    assert Config.from_env({"PATH": "/bin", "kb_port": "1", "XKB_PORT": "x"}).port == 8000
+
+
+def test_an_address_by_https_is_secure_and_has_no_slash_at_its_end():
+    config = Config.from_env({"KB_BASE_URL": "https://help.example.com/"})
+    assert config.base_url == "https://help.example.com"
+    assert config.secure
+
+
+def test_origins_are_a_list():
+    config = Config.from_env({"KB_WIDGET_ORIGINS": " https://a.example.com, http://b:8080 ,"})
+    assert config.widget_origins == ("https://a.example.com", "http://b:8080")
+
+
+def test_the_data_folder_and_the_key_are_for_us_alone_and_the_key_stays(tmp_path):
+    config = Config.from_env({"KB_DATA": str(tmp_path / "var")})
+    first = config.prepare()
+    assert stat.S_IMODE((tmp_path / "var").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "var" / "secret_key").stat().st_mode) == 0o600
+    assert len(first.secret_key) >= 64
+    assert config.prepare().secret_key == first.secret_key
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["secret_key"]
+
+
+def test_a_key_may_come_from_a_file_and_is_then_not_made(tmp_path):
+    (tmp_path / "key").write_text("from-a-file\n")
+    config = Config.from_env({"KB_SECRET_KEY_FILE": str(tmp_path / "key"), "KB_DATA": str(tmp_path / "var")}).prepare()
+    assert config.secret_key == "from-a-file"
+    assert not (tmp_path / "var" / "secret_key").exists()
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="KB_DATA"):
+        Config.from_env({"KB_DATA": str(tmp_path / "file" / "var")}).prepare()
+
+
+def test_every_setting_says_what_it_is_for():
+    assert all(about for _, about in SETTINGS.values())

@@ -1,0 +1,36 @@
+"""Every template is rendered: one that nobody shows cannot be seen to break."""
+
+from __future__ import annotations
+
+from tests.kb.conftest import ROOT
+
+TEMPLATES = ROOT / "templates"
+
+
+def test_every_template_is_shown_by_some_page(app, asker, agent, ticket, link_for, monkeypatch):
+    shown: set[str] = set()
+    app.jinja_env.cache.clear()
+    source_of = app.jinja_env.loader.get_source
+
+    def get_source(environment, template):
+        shown.add(template)
+        return source_of(environment, template)
+
+    monkeypatch.setattr(app.jinja_env.loader, "get_source", get_source)
+    pages = ["/", "/m/invoices", "/a/invoices/verify-failed", "/search?q=发票查验失败", "/mine", ticket["path"], "/widget/demo", "/sign-in", "/nothing"]
+    for path in pages:
+        asker.get(path)
+    asker.get(asker.submit("/", "/search", q="食堂几点开门").location)
+    asker.get(link_for("编辑小何", "editor"))
+    for path in ("/desk", "/desk/1001", "/analytics"):
+        assert agent.get(path).status_code == 200
+    assert shown == {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
+
+
+def test_no_template_switches_escaping_off_except_for_what_the_indexer_made():
+    for path in TEMPLATES.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert "|safe" not in text.replace(" ", ""), path
+        assert "autoescape" not in text, path
+        for line in text.splitlines():
+            assert "|trusted" not in line or any(f"{trusted}|trusted" in line for trusted in ("section.html", ".html", "hit.heading", "hit.snippet")), line

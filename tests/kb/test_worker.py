@@ -1,0 +1,146 @@
+"""The worker: what editors change is published without anybody doing anything; what is broken is not, and is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from indexer.build import current_id, last_outcome, rollback
+from kb import worker as working
+from kb.accounts import sign_in
+from kb.worker import Worker
+
+BROKEN = "---\ntitle: 坏了\nkinds: faq\n---\n正文"
+
+
+@pytest.fixture
+def folder(write, article):
+    return write({"office/printer.md": article("关机再开机。\n", "打印机卡纸怎么处理", questions=["打印机卡纸"])})
+
+
+@pytest.fixture
+def product(services_with, folder, tmp_path):
+    """Services over a folder of articles that nobody has built yet."""
+    (tmp_path / "index").mkdir()
+    made = services_with(tmp_path / "index")
+    return replace(made, config=replace(made.config, articles=folder))
+
+
+@pytest.fixture
+def worker(product):
+    return Worker(product)
+
+
+def _looks(worker, times=2):
+    return [worker.look() for _ in range(times)]
+
+
+def test_articles_are_built_when_they_have_been_still_for_one_look(worker, product):
+    assert _looks(worker, 4) == [False, True, False, False]
+    assert set(product.library.current().articles) == {"office/printer"}
+
+
+def test_a_change_is_published_within_two_looks_and_readers_see_it_by_themselves(worker, product, app_of, write, article):
+    _looks(worker)
+    client = app_of(product).test_client()
+    assert client.get("/api/v1/search?q=食堂几点开门").json["verdict"] == "unanswered"
+    write({"office/canteen.md": article("食堂十一点半开门。\n", "食堂几点开门", questions=["食堂开门时间"])})
+    assert _looks(worker) == [False, True]
+    assert client.get("/api/v1/search?q=食堂几点开门").json["verdict"] == "answered"
+
+
+def test_a_folder_that_is_still_being_written_is_left_alone(worker, product, write, article):
+    _looks(worker)
+    before = current_id(product.config.index)
+    for number in range(4):
+        write({f"office/a{number}.md": article(f"第 {number} 步。\n", f"步骤 {number}")})
+        assert not worker.look()
+    assert current_id(product.config.index) == before
+    assert worker.look()
+    assert current_id(product.config.index) != before
+
+
+def test_a_broken_article_leaves_the_live_index_and_stands_on_the_desk_until_it_is_mended(worker, product, app_of, write, article, folder):
+    _looks(worker)
+    live = current_id(product.config.index)
+    with product.db.write() as session:
+        user = sign_in.add_user(session, "客服小林", "agent", product.now())
+        link = f"/sign-in/{sign_in.new_link(session, user, product.now())}"
+    client = app_of(product).test_client()
+    client.get("/")
+    client.submit(link)
+
+    write({"office/broken.md": BROKEN})
+    assert _looks(worker) == [False, True]
+    assert current_id(product.config.index) == live
+    assert client.get("/a/office/printer").status_code == 200
+    assert "office/broken.md:3: error unknown-key" in client.get("/desk").text
+    assert client.get("/metrics").text.count("kb_build_ok 0.0") == 1
+    assert _looks(worker, 3) == [False] * 3, "the same broken articles are not tried again and again"
+
+    write({"office/broken.md": article("正文。\n", "好了")})
+    assert _looks(worker) == [False, True]
+    assert client.get("/a/office/broken").status_code == 200
+    assert "文章没有发布" not in client.get("/desk").text
+
+
+def test_a_rollback_stays_until_articles_change(worker, product, write, article):
+    _looks(worker)
+    first = current_id(product.config.index)
+    write({"office/canteen.md": article("食堂十一点半开门。\n", "食堂几点开门")})
+    _looks(worker)
+    assert rollback(product.config.index) == first
+    assert _looks(worker, 4) == [False] * 4
+    assert set(product.library.current().articles) == {"office/printer"}
+    write({"office/bus.md": article("班车八点发车。\n", "班车几点")})
+    assert _looks(worker) == [False, True]
+    assert set(product.library.current().articles) == {"office/printer", "office/canteen", "office/bus"}
+
+
+def test_a_folder_that_went_away_is_told_once_and_built_when_it_is_back(worker, product, folder):
+    _looks(worker)
+    live = current_id(product.config.index)
+    folder.rename(folder.with_name("elsewhere"))
+    assert _looks(worker, 4) == [False, True, False, False]
+    assert current_id(product.config.index) == live
+    assert "KB_ARTICLES" in last_outcome(product.config.index).problems[0]
+    folder.with_name("elsewhere").rename(folder)
+    assert _looks(worker) == [False, True]
+    assert last_outcome(product.config.index).ok
+
+
+def test_a_file_that_goes_away_during_a_look_does_not_end_the_worker(worker, product, monkeypatch):
+    _looks(worker)
+
+    def gone(_):
+        raise FileNotFoundError(2, "No such file or directory", "office/.printer.md.swp")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(working, "fingerprint", gone)
+        assert not worker.look()
+    assert _looks(worker) == [False, False]
+
+
+def test_another_builder_at_work_is_waited_for(worker, product, write, article):
+    import fcntl  # noqa: PLC0415 - this test alone plays another builder
+
+    _looks(worker)
+    write({"office/canteen.md": article("食堂十一点半开门。\n", "食堂几点开门")})
+    with (product.config.index / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert _looks(worker, 3) == [False] * 3
+    assert worker.look()
+
+
+def test_what_has_expired_is_swept(worker, product, clock):
+    with product.db.write() as session:
+        user = sign_in.add_user(session, "客服小林", "agent", product.now())
+        sign_in.new_link(session, user, product.now())
+        sign_in.start_session(session, user, product.now())
+        assert sign_in.check_password(session, "客服小林", "wrong", product.now()) is None
+    clock.forward(minutes=31)
+    worker._sweep()  # noqa: SLF001 - run() calls it, and never ends
+    with product.db.engine.connect() as connection:
+        left = {table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() for table in ("staff_sessions", "sign_in_links", "failed_sign_ins")}  # noqa: S608 - three names
+    assert left == {"staff_sessions": 0, "sign_in_links": 0, "failed_sign_ins": 0}

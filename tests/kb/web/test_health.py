@@ -1,0 +1,47 @@
+"""Is it alive, is it ready, and the figures for Prometheus."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+
+def test_a_process_that_answers_is_alive_and_ready(asker):
+    assert asker.get("/healthz").json == {"status": "ok"}
+    ready = asker.get("/readyz")
+    assert (ready.status_code, ready.json) == (200, {"status": "ok", "problems": []})
+
+
+def test_without_an_index_it_is_not_ready_and_says_which_command_helps(services_with, app_of, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    ready = app_of(services_with(tmp_path / "nothing")).test_client().get("/readyz")
+    assert (ready.status_code, ready.json["status"]) == (503, "unready")
+    assert [problem for problem in ready.json["problems"] if "kb index build" in problem]
+
+
+def test_with_another_schema_it_is_not_ready_and_says_which_command_helps(services, asker):
+    with services.db.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    ready = asker.get("/readyz")
+    assert ready.status_code == 503
+    assert [problem for problem in ready.json["problems"] if "kb db upgrade" in problem]
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_place(services, app_of):
+    services.db.engine.dispose()
+    services.db.path().write_bytes(b"this is no database, and long enough to be read as a header of one" * 20)
+    ready = app_of(services).test_client().get("/readyz")
+    assert ready.status_code == 503
+    assert [problem for problem in ready.json["problems"] if "does not answer (DatabaseError)" in problem]
+    assert str(services.config.data) not in ready.text
+
+
+def test_the_figures_count_what_happened(asker, ticket, services):
+    asker.ask("发票查验失败")
+    figures = dict(line.rsplit(" ", 1) for line in asker.get("/metrics").text.splitlines() if not line.startswith("#"))
+    assert figures['kb_intents{verdict="answered"}'] == "1.0"
+    assert figures['kb_intents{verdict="unanswered"}'] == "1.0"
+    assert figures['kb_tickets{state="new"}'] == "1.0"
+    assert figures['kb_tickets{state="resolved"}'] == "0.0"
+    assert float(figures["kb_articles"]) == len(services.library.current().articles)
+    assert figures["kb_build_ok"] == "1.0"
+    assert "打印机" not in asker.get("/metrics").text

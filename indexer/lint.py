@@ -149,7 +149,7 @@ def _path(draft: Draft, corpus: Corpus) -> Iterator[Problem]:
 def _unknown_keys(draft: Draft, _: Corpus) -> Iterator[Problem]:
     for key in draft.meta:
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, 1)
+            near = difflib.get_close_matches(key, KEYS, 1, 0.75)
             remedy = f"did you mean {near[0]}?" if near else f"use only {', '.join(KEYS)}"
             yield Problem(draft.path, draft.lines.get(key, 1), "unknown-key", f"the front matter key {key} is unknown; {remedy}")
 

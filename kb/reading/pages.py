@@ -68,6 +68,10 @@ def blueprint(services: Services) -> Blueprint:
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
 
+    @views.get("/favicon.ico")
+    def icon() -> ResponseReturnValue:
+        return redirect("/static/icon.svg", 301)
+
     return views
 
 

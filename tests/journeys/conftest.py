@@ -7,6 +7,7 @@ from tests.kb.conftest import (  # noqa: F401 - fixtures are found by their name
     asker,
     browser,
     clock,
+    compiled,
     editor,
     empty_database,
     intruder,
@@ -16,5 +17,6 @@ from tests.kb.conftest import (  # noqa: F401 - fixtures are found by their name
     second_asker,
     services,
     services_with,
+    shipped_library,
     signed_in,
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import structlog
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import select
 
 from indexer.published import Library
@@ -135,8 +136,16 @@ def empty_database(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def shipped_library(shipped):
+    """The shipped articles, opened once for all tests."""
+    library = Library(shipped.folder.parents[1])
+    yield library
+    library.current().backend.close()
+
+
 @pytest.fixture
-def services_with(tmp_path, shipped, empty_database, clock):
+def services_with(tmp_path, shipped_library, shipped, empty_database, clock):
     """Make services on a data folder of their own, with other settings or another index; the shipped index is shared and never written."""
     made = []
 
@@ -148,13 +157,14 @@ def services_with(tmp_path, shipped, empty_database, clock):
         config = Config.from_env({"KB_DATA": str(data), "KB_ARTICLES": str(ROOT / "articles"), "KB_BASE_URL": "http://localhost"}).prepare()
         config = replace(config, **settings)
         ticks = count(0, 10)
-        made.append(Services(config, Database(config.database_url), Library(config.index, lambda: float(next(ticks))), clock))
+        library = Library(config.index, lambda: float(next(ticks))) if index else shipped_library
+        made.append(Services(config, Database(config.database_url), library, clock))
         return made[-1]
 
     yield make
     for one in made:
         one.db.engine.dispose()
-        if (published := one.library._published) is not None:  # noqa: SLF001 - closing what the library keeps open for good
+        if one.library is not shipped_library and (published := one.library._published) is not None:  # noqa: SLF001 - closing what the library keeps open for good
             published.backend.close()
 
 
@@ -163,13 +173,20 @@ def services(services_with):
     return services_with()
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """Templates compiled once for all applications of a run."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app_of():
+def app_of(compiled):
     """Make the application over services; its clients are browsers."""
 
     def make(services: Services):
         app = create_app(services)
         app.test_client_class = Browser
+        app.jinja_env.bytecode_cache = compiled
         return app
 
     return make
@@ -182,11 +199,11 @@ def app(app_of, services):
 
 @pytest.fixture
 def browser(app):
-    """Open a browser of somebody who came to the home page once."""
+    """Open a browser of somebody who has seen a page and so has a cookie."""
 
     def open_() -> Browser:
         client = app.test_client()
-        client.get("/")
+        client.get("/mine")
         return client
 
     return open_

@@ -54,6 +54,7 @@ TABLE = {
     ("GET", "/metrics"): EVERYBODY,
     ("GET", "/widget/v1.js"): EVERYBODY,
     ("GET", "/widget/demo"): EVERYBODY,
+    ("GET", "/favicon.ico"): dict.fromkeys(CAST, 301),
     ("GET", "/static/<path:filename>"): EVERYBODY,
 }
 EXAMPLES = {

@@ -112,7 +112,11 @@ def _front_matter(text: str) -> tuple[dict[str, Any], dict[str, int], Flaw | Non
         return {}, {}, Flaw(mark.line + 2 if mark else 2, "front-matter", f"is not YAML: {problem}; quote text that holds `: ` or begins with a sign")
     if not isinstance(meta, dict):
         return {}, {}, Flaw(2, "front-matter", "is not a list of `key: value` lines")
-    key_lines = {str(key.value): key.start_mark.line + 2 for key, _ in node.value} if node else {}
+    key_lines: dict[str, int] = {}
+    for key, _ in node.value if node else ():
+        if str(key.value) in key_lines:
+            return {}, {}, Flaw(key.start_mark.line + 2, "front-matter", f"has {key.value} twice; keep one")
+        key_lines[str(key.value)] = key.start_mark.line + 2
     return {str(key): value for key, value in meta.items()}, key_lines, None
 
 

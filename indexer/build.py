@@ -56,14 +56,14 @@ def build(articles: Path, index: Path, now: datetime, *, progress: Callable[[str
     """Build and publish an index of `articles` below `index`; return the outcome, which is also kept in last.json.
 
     Raises ArticlesRejectedError when articles hold errors, BuildRunningError when another builder is at work,
-    IndexerError when the folder is missing. Whatever is raised, the published build stays.
+    IndexerError when the folder is missing, OSError when the disk is full or fails. Whatever is raised, the published build stays.
     """
     index.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _one_builder(index):
         mark = fingerprint(articles) if articles.is_dir() else ""
         try:
             outcome = _build(articles, index, now, mark, progress)
-        except IndexerError as error:
+        except (IndexerError, OSError) as error:
             problems = tuple(str(problem) for problem in error.problems) if isinstance(error, ArticlesRejectedError) else (str(error),)
             _keep_outcome(
                 index, Outcome(ok=False, at=now.isoformat(), build=current_id(index) or "", fingerprint=mark, articles=0, sections=0, problems=problems)

@@ -83,9 +83,12 @@ def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                yield json.loads(line)
+                found = json.loads(line)
             except ValueError as error:
                 raise IndexerError(f"{path}:{number} is not JSON: {error}") from error
+            if not isinstance(found, dict) or "_id" not in found:
+                raise IndexerError(f'{path}:{number} is no object with an "_id"')
+            yield found
 
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:

@@ -79,6 +79,12 @@ def _front_matter(corpus: Corpus) -> Iterator[Problem]:
             yield Problem(draft.path, flaw.line, flaw.rule, flaw.message)
 
 
+def _no_articles(corpus: Corpus) -> Iterator[Problem]:
+    """An empty folder is a wrong setting or a failed checkout, not a wish to publish nothing."""
+    if not corpus.drafts:
+        yield Problem(str(corpus.folder.path), 1, "no-articles", "holds no article; add <module>/<slug>.md or set KB_ARTICLES to the right folder")
+
+
 def _render(corpus: Corpus) -> Iterator[Problem]:
     for draft in corpus.drafts:
         if draft.id in corpus.render_errors:
@@ -129,6 +135,7 @@ def _company_unset(corpus: Corpus) -> Iterator[Problem]:
 
 RULES: tuple[Callable[[Corpus], Iterator[Problem]], ...] = (
     _unreadable,
+    _no_articles,
     _front_matter,
     _render,
     _duplicate_slugs,
@@ -161,6 +168,12 @@ def _title(draft: Draft, _: Corpus) -> Iterator[Problem]:
         yield Problem(draft.path, line, "title", "has no title; write `title: …`, in the words of the person in trouble")
     elif len(title) > _TITLE_LENGTH:
         yield Problem(draft.path, line, "title", f"the title has {len(title)} characters, more than {_TITLE_LENGTH}; shorten it", error=False)
+
+
+def _company_outside_body(draft: Draft, _: Corpus) -> Iterator[Problem]:
+    for key, value in draft.meta.items():
+        if company_keys(str(value)):
+            yield Problem(draft.path, draft.lines.get(key, 1), "company-key", f"{{{{company.…}}}} is filled in the body only; write {key} without it")
 
 
 def _lists(draft: Draft, _: Corpus) -> Iterator[Problem]:
@@ -304,6 +317,7 @@ DRAFT_RULES: tuple[Callable[[Draft, Corpus], Iterator[Problem]], ...] = (
     _path,
     _unknown_keys,
     _title,
+    _company_outside_body,
     _lists,
     _questions,
     _choices,

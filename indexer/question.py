@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 400
 """Characters of a question that are searched; the rest is cut, and the page says so."""
 _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", "abcdefghijklmnopqrstuvwxyz")
+_NOT = "不"
+_NEGATIONS = frozenset("不 没 没有 无法 不能 不了 不到 不是 不会 不可以 不行 别".split())  # noqa: SIM905
+"""Words that turn a wish around: 能撤回吗 and 不能撤回 are two questions, though both are about 撤回."""
 _LONG_NUMBER = 8
 """Digits from which a bare number is somebody's document or invoice, not a question."""
 
@@ -52,13 +55,15 @@ def read(text: str, vocabulary: Vocabulary, segmenter: Segmenter) -> Question:
     """Return `text` as a question. Only its first 400 characters count."""
     asked = text[:MAX_CHARACTERS]
     functional = vocabulary.stop | vocabulary.question
-    content = () if _nothing_but(functional, asked) else tuple(dict.fromkeys(_content(segmenter.cut(asked), functional)))
+    words = segmenter.cut(asked)
+    content = () if _nothing_but(functional, asked) else tuple(dict.fromkeys(_content(words, functional)))
     synonyms = {word: vocabulary.synonyms[word] for word in content if word in vocabulary.synonyms}
     whole = folded(asked)
     if whole in vocabulary.synonyms:
         synonyms[whole] = vocabulary.synonyms[whole]
     meant = [word for word in content if not is_noise(word)]
-    key = " ".join(sorted({_canonical(word, vocabulary) for word in content})) if meant else ""
+    denied = {_NOT} if any(word in _NEGATIONS for word in words) else set()
+    key = " ".join(sorted({_canonical(word, vocabulary) for word in content} | denied)) if meant else ""
     return Question(asked, len(text) > MAX_CHARACTERS, content, synonyms, _terms(asked, synonyms, vocabulary, segmenter), key)
 
 

@@ -88,7 +88,7 @@ def read_folder(path: Path) -> Folder:
             unreadable.append(refusal)
         elif "/" not in name and name.startswith("_"):
             editors[name] = file.read_bytes()
-        elif file.suffix in MEDIA_TYPES:
+        elif file.suffix.lower() in MEDIA_TYPES:
             media[name] = file.read_bytes()
         elif file.suffix.lower() in {".md", ".markdown"}:
             data = file.read_bytes()

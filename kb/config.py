@@ -112,7 +112,7 @@ def _values(environ: Mapping[str, str]) -> dict[str, str]:
         elif name not in SETTINGS:
             near = difflib.get_close_matches(name, SETTINGS, 1)
             raise ConfigError(f"the setting {name} is unknown{f'; did you mean {near[0]}?' if near else ''}; README.md lists all settings")
-    return {name: given.get(name, default) for name, (default, _) in SETTINGS.items()}
+    return {name: given.get(name) or default for name, (default, _) in SETTINGS.items()}
 
 
 def _secret_file(name: str, path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -61,14 +61,17 @@ def record(db: Database, published: Published, finished: Finished, now: datetime
     Raises ConflictError when the id belongs to somebody else.
     """
     said = answer(published, finished.query)
-    if said.verdict is not Verdict.EMPTY and not intents.finishes(finished.query, finished.trigger):
+    if not intents.finishes(finished.query, finished.trigger):
         return Receipt(said.verdict, new=False)
+    finished = replace(
+        finished, query=masked(finished.query[: 2 * MAX_QUERY])[:MAX_QUERY], opened=finished.opened if finished.opened in published.articles else None
+    )
     with db.write() as session:
         return _record(session, published, said, finished, now, tickets_per_hour)
 
 
 def _record(session: Session, published: Published, said: Answer, finished: Finished, now: datetime, tickets_per_hour: int) -> Receipt:
-    query = masked(finished.query)[:MAX_QUERY]
+    query = finished.query
     intent = session.get(Intent, finished.intent_id)
     if intent is not None and intent.person != finished.person:
         raise ConflictError("intent_id is somebody else's; send a new random one")
@@ -98,7 +101,10 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
 def _refined(session: Session, finished: Finished, query: str, now: datetime) -> Intent | None:
     """Return the same person's last intent when this question revises it."""
     last = session.scalar(
-        select(Intent).where(Intent.person == finished.person, Intent.superseded_by.is_(None), Intent.at <= now).order_by(Intent.at.desc()).limit(1)
+        select(Intent)
+        .where(Intent.person == finished.person, Intent.superseded_by.is_(None), Intent.at <= now)
+        .order_by(func.coalesce(Intent.revised_at, Intent.at).desc())
+        .limit(1)
     )
     if last is None:
         return None
@@ -120,7 +126,7 @@ def _fill(intent: Intent, published: Published, said: Answer, finished: Finished
 
 def _note_opened(intent: Intent, finished: Finished) -> None:
     if finished.opened and not intent.opened:
-        intent.opened, intent.rank = finished.opened[:200], finished.rank
+        intent.opened, intent.rank = finished.opened, finished.rank
 
 
 def _over_limit(session: Session, person: str, now: datetime, allowed: int, previous: int | None) -> bool:
@@ -161,6 +167,9 @@ def _asked_otherwise(session: Session, person: str, number: int, revised: set[st
 
 
 def _receipt(session: Session, intent: Intent, *, new: bool) -> Receipt:
+    """Return what became of an intent, or of the one that revised it."""
+    while intent.superseded_by is not None and (later := session.get(Intent, intent.superseded_by)) is not None:
+        intent = later
     ticket = session.get(Ticket, intent.ticket_number) if intent.ticket_number is not None else None
     mine = session.scalar(select(Follower).where(Follower.ticket_number == ticket.number, Follower.person == intent.person)) if ticket else None
     if ticket is None or mine is None or mine.withdrawn_at is not None:

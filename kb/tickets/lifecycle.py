@@ -52,8 +52,6 @@ class Kind(StrEnum):
 
 _STATE_AFTER = {
     Kind.OPENED: State.NEW,
-    Kind.ASSIGNED: State.ASSIGNED,
-    Kind.REPLIED: State.IN_PROGRESS,
     Kind.RESOLVED: State.RESOLVED,
     Kind.CONFIRMED: State.CONFIRMED,
     Kind.REOPENED: State.IN_PROGRESS,
@@ -64,9 +62,17 @@ _BY_AGENT = {Kind.ASSIGNED, Kind.REPLIED, Kind.RESOLVED}
 
 
 def state(ticket: Ticket) -> State:
-    """Return the state that the events add up to: the last one that changes it decides."""
-    states = [_STATE_AFTER[Kind(event.kind)] for event in ticket.events if Kind(event.kind) in _STATE_AFTER]
-    return states[-1] if states else State.NEW
+    """Return the state that the events add up to. Taking or answering moves an open ticket on, and never reopens one."""
+    current = State.NEW
+    for event in ticket.events:
+        kind = Kind(event.kind)
+        if kind is Kind.ASSIGNED:
+            current = State.ASSIGNED if current is State.NEW else current
+        elif kind is Kind.REPLIED:
+            current = State.IN_PROGRESS if current in _OPEN else current
+        else:
+            current = _STATE_AFTER.get(kind, current)
+    return current
 
 
 def is_open(ticket: Ticket) -> bool:

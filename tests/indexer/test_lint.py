@@ -143,3 +143,12 @@ def test_a_problem_reads_as_place_rule_and_remedy():
     from indexer.lint import Problem  # noqa: PLC0415
 
     assert str(Problem("m/a.md", 7, "title", "shorten it", error=False)) == "m/a.md:7: warning title: shorten it"
+
+
+def test_a_company_value_outside_the_body_is_an_error_because_it_would_never_be_filled(check):
+    problems = check({"m/a.md": '---\ntitle: "{{company.system_name}}打不开"\n---\n一', "_company.toml": 'system_name = "x"'})
+    assert ("m/a.md", 2, "company-key") in places(problems)
+
+
+def test_a_key_that_stands_twice_is_an_error_at_the_second(check):
+    assert ("m/a.md", 3, "front-matter") in places(check({"m/a.md": "---\ntitle: 一\ntitle: 二\n---\n一"}))

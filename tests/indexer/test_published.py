@@ -11,7 +11,7 @@ from indexer import vocabulary
 from indexer.article import Article, Section
 from indexer.backend import MAX_TERMS, Query
 from indexer.build import build, publish, write_build
-from indexer.errors import DamagedIndexError, NoIndexError
+from indexer.errors import ArticlesRejectedError, DamagedIndexError, NoIndexError
 from indexer.published import CHECK_EVERY, Library, bare, current_id, open_build, verify
 from indexer.ranking import MAX_PER_ARTICLE
 
@@ -301,6 +301,11 @@ def test_the_shipped_articles_build_without_an_error(shipped):
     assert {article.module for article in shipped.articles.values()} <= {module.id for module in shipped.modules}
 
 
-def test_a_build_of_no_articles_answers_nothing(write, index, now):
-    with open_build(index, build(write({"_modules.toml": ""}), index, now).build) as published:
-        assert articles(published, "发票") == []
+def test_an_empty_folder_is_refused_and_the_live_index_stays(write, index, now):
+    live = build(write({"a/b.md": "---\ntitle: 发票\n---\n发票正文\n"}), index, now).build
+    empty = index.parent / "empty"
+    empty.mkdir()
+    (empty / "_modules.toml").write_text("")
+    with pytest.raises(ArticlesRejectedError, match="no-articles"):
+        build(empty, index, now)
+    assert current_id(index) == live

@@ -10,7 +10,7 @@ VOCABULARY = Vocabulary(
     words=("报销单",),
     synonyms={"验真": ("查验",), "查验": ("验真",), "税务局": ("税务机关",)},
     stop=frozenset({"下午好", "有人吗", "请问", "的", "了", "吗", "在", "谢谢", "我"}),
-    question=frozenset({"怎么", "怎么办", "如何", "什么", "不"}),
+    question=frozenset({"怎么", "怎么办", "如何", "什么", "不", "没", "能", "不能"}),
 )
 
 
@@ -143,3 +143,8 @@ def test_any_text_is_read_without_complaint(text):
     asked = ask(text)
     assert asked.empty == (not asked.key)
     assert all(term.text and 0 < term.weight <= 1 for term in asked.terms)
+
+
+@pytest.mark.parametrize(("wish", "trouble"), [("报销单能撤回吗", "报销单不能撤回"), ("查验成功", "查验没成功")])
+def test_a_negation_makes_another_question(wish, trouble):
+    assert ask(wish).key != ask(trouble).key

@@ -353,3 +353,22 @@ def test_an_endless_question_is_kept_cut(ask, db):
 def test_any_text_becomes_a_ticket_that_can_be_read_again(ask, tickets, query):
     assert ask(query).number == FIRST_NUMBER
     assert tickets()[FIRST_NUMBER][0] is State.NEW
+
+
+def test_a_late_retry_of_a_question_that_was_revised_is_told_of_its_ticket(ask):
+    ask(MARS[:6], id_="first", trigger=Trigger.IDLE)
+    revised = ask(MARS, 5, id_="second")
+    retry = ask(MARS[:6], 9, id_="first", trigger=Trigger.IDLE)
+    assert (retry.number, retry.token) == (revised.number, revised.token)
+
+
+def test_a_single_letter_is_never_finished_by_resting_on_it(ask, db):
+    ask("x", trigger=Trigger.IDLE)
+    with db.read() as session:
+        assert list(session.scalars(select(Intent))) == []
+
+
+def test_an_opened_article_that_does_not_exist_is_not_stored(ask, db):
+    ask(MARS, trigger=Trigger.OPEN, opened="抬头写成王小明", rank=1)
+    with db.read() as session:
+        assert session.scalars(select(Intent)).one().opened is None

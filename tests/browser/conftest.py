@@ -109,7 +109,7 @@ class Person:
         self.complaints, self.requests = [], []
         self.page.on("console", lambda message: message.type in {"error", "warning"} and self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", self.requests.append)
+        self.page.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - playwright marks its handlers
 
     def posts(self):
         return [request for request in self.requests if request.method == "POST"]

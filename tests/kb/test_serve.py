@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -27,6 +28,15 @@ def _in_session(leader: int) -> set[int]:
         if int(session) == leader and state != "Z":
             found.add(int(entry.name))
     return found
+
+
+def _free_port() -> int:
+    """Return a free port below those that the system gives to connections, so that no connection takes it before the server does."""
+    for port in random.sample(range(20_000, 30_000), 50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    raise AssertionError("no free port")
 
 
 def _ask(port: int, path: str) -> tuple[int, dict]:
@@ -54,8 +64,7 @@ def _wait_until_ready(server: subprocess.Popen, port: int, seconds: float) -> No
 
 def test_serve_answers_with_two_workers_and_ends_all_its_children_when_told_to(tmp_path, write, article):
     folder = write({"office/printer.md": article("关机再开机。\n", "打印机卡纸怎么处理", questions=["打印机卡纸"])})
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = _free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     environment |= {"KB_DATA": str(tmp_path / "data"), "KB_ARTICLES": str(folder), "KB_PORT": str(port)}
     command = [sys.executable, "-m", "kb.cli", "serve", "--workers", "2"]

@@ -65,6 +65,7 @@ def build(articles: Path, index: Path, now: datetime, *, progress: Callable[[str
             outcome = _build(articles, index, now, mark, progress)
         except (IndexerError, OSError) as error:
             problems = tuple(str(problem) for problem in error.problems) if isinstance(error, ArticlesRejectedError) else (str(error),)
+            mark = "" if isinstance(error, OSError) else mark  # a full disk is worth another try with the same articles
             _keep_outcome(
                 index, Outcome(ok=False, at=now.isoformat(), build=current_id(index) or "", fingerprint=mark, articles=0, sections=0, problems=problems)
             )

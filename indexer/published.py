@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ MANIFEST = "MANIFEST.json"
 CHECK_EVERY = 1.0
 """Seconds between two looks at the pointer."""
 _CANDIDATES = 50
+_PICTURE = re.compile(r'(?:src|href)="/media/([^"]+)"')
 EVERYONE = frozenset({"employee"})
 """What an anonymous person may read."""
 
@@ -120,13 +122,30 @@ class Published:
         return article if article and self.visible(article, audience) else None
 
     @cached_property
-    def asked(self) -> dict[str, tuple[Article, str]]:
-        """Every similar question and title by its normal form without punctuation, with its article and wording."""
-        found: dict[str, tuple[Article, str]] = {}
+    def wordings(self) -> dict[str, tuple[tuple[Article, str], ...]]:
+        """Every similar question and title by its letters, with the articles that have it and their wording."""
+        found: dict[str, tuple[tuple[Article, str], ...]] = {}
         for article in self.articles.values():
             for wording in (*article.questions, article.title):
-                found.setdefault(bare(wording), (article, wording))
+                found[bare(wording)] = (*found.get(bare(wording), ()), (article, wording))
         return found
+
+    def written_for(self, text: str, module: str | None, audience: frozenset[str]) -> Article | None:
+        """Return the article whose title or similar question is `text`, as far as these people may read it."""
+        found = (article for article, _ in self.wordings.get(bare(text), ()))
+        return next((article for article in found if self.visible(article, audience) and module in {None, article.module}), None)
+
+    @cached_property
+    def _pictured(self) -> dict[str, tuple[Article, ...]]:
+        found: dict[str, tuple[Article, ...]] = {}
+        for article in self.articles.values():
+            for name in {name for section in article.sections for name in _PICTURE.findall(section.html)}:
+                found[name] = (*found.get(name, ()), article)
+        return found
+
+    def shows(self, name: str, audience: frozenset[str]) -> bool:
+        """Tell whether these people may see a picture ("module/name"): some article that shows it is theirs to read."""
+        return any(self.visible(article, audience) for article in self._pictured.get(name, ()))
 
     def _positions(self, module: str | None, audience: frozenset[str]) -> Collection[int] | None:
         allowed = [

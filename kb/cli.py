@@ -88,7 +88,7 @@ def _require_free_port(config: Config) -> None:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((config.host, config.port))
+            probe.bind((config.host.strip("[]"), config.port))
         except OSError as error:
             raise KbError(f"cannot listen on {config.host}:{config.port} ({error.strerror}); stop what runs there or set KB_PORT to another port") from error
 

@@ -32,7 +32,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "KB_WIDGET_ORIGINS": ("", "Origins of other pages that may embed the widget, separated by commas: `https://app.example.com`"),
 }
 _SECRETS = {"KB_SECRET_KEY"}
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Config:
         values = _values(environ)
         data = Path(values["KB_DATA"]).absolute()
         port = _number(values, "KB_PORT", 1, 65535)
-        base_url = values["KB_BASE_URL"].rstrip("/") or f"http://{values['KB_HOST']}:{port}"
+        host = f"[{values['KB_HOST']}]" if ":" in values["KB_HOST"] else values["KB_HOST"]
+        base_url = values["KB_BASE_URL"].rstrip("/") or f"http://{host}:{port}"
         if not _ORIGIN.fullmatch(base_url):
             raise ConfigError(f"KB_BASE_URL={base_url!r} is not an address like https://help.example.com (without a path)")
         database_url = values["KB_DATABASE_URL"] or f"sqlite:///{data / 'kb.sqlite3'}"
@@ -81,7 +82,7 @@ class Config:
             data=data,
             articles=Path(values["KB_ARTICLES"]).absolute(),
             database_url=database_url,
-            host=values["KB_HOST"],
+            host=host,
             port=port,
             workers=_number(values, "KB_WORKERS", 1, 64),
             base_url=base_url,

@@ -106,6 +106,8 @@ class Database:
 
     def ready(self) -> bool:
         """Tell whether the database answers and has this version's schema."""
+        if not self.path().exists():
+            return False  # connecting would make an empty one
         with self.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision() == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 

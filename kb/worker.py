@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the articles; a change is built when it has been still for one interval."""
+RETRY_AFTER = timedelta(seconds=30)
+"""Rest after a build that the disk refused; the same articles are then tried again."""
 SWEEP_EVERY = 150
 """Looks between two sweeps of expired sessions."""
 
@@ -32,6 +35,7 @@ class Worker:
         """Remember nothing yet."""
         self._services = services
         self._seen = ""
+        self._again_after = datetime.min.replace(tzinfo=UTC)
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -55,7 +59,7 @@ class Worker:
         last = last_outcome(config.index)
         known = last.fingerprint if last else ""
         still, self._seen = mark == self._seen, mark
-        if mark == known or not still:
+        if mark == known or not still or self._services.now() < self._again_after:
             return False
         try:
             outcome = build(config.articles, config.index, self._services.now())
@@ -65,6 +69,8 @@ class Worker:
             return False
         except (IndexerError, OSError) as error:
             log.exception("build_failed", reason=str(error))
+            if isinstance(error, OSError):
+                self._again_after = self._services.now() + RETRY_AFTER
         else:
             log.info("build_published", build=outcome.build, articles=outcome.articles, sections=outcome.sections)
         return True

@@ -37,10 +37,13 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.post("/sign-in")
     def with_password() -> ResponseReturnValue:
-        name, password = clean(request.form.get("name", ""))[:200], request.form.get("password", "")
+        name, password = clean(request.form.get("name", ""))[:200], clean(request.form.get("password", ""))
         target, now = safe_next(request.form.get("next", "")), services.now()
+        with services.db.read() as session:
+            stored = sign_in.stored_password(session, name, now)
+        right = sign_in.fits(stored, password)
         with services.db.write() as session:
-            user = sign_in.check_password(session, name, password, now)
+            user = sign_in.note_try(session, name, now, right=right)
             token = sign_in.start_session(session, user, now) if user else ""
         if not token:
             return render_template("accounts/sign_in.html", next=target, error="姓名或密码不对。忘了密码，请让管理员运行 kb user link。", name=name), 403
@@ -54,13 +57,13 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.post("/sign-in/<token>")
     def use_link(token: str) -> ResponseReturnValue:
-        name, password, now = clean(request.form.get("name", "")), request.form.get("password", ""), services.now()
+        name, password, now = clean(request.form.get("name", "")), clean(request.form.get("password", "")), services.now()
         try:
             with services.db.write() as session:
                 link, user = sign_in.open_link(session, token, now)
                 if user is None:
                     user = sign_in.add_user(session, name, Role.ADMINISTRATOR.value, now)
-                if password:
+                if password or link.user_id is None:
                     sign_in.set_password(user, password)
                 link.used_at, link.user_id = now, user.id
                 session_token = sign_in.start_session(session, user, now)

@@ -61,9 +61,9 @@ def blueprint(services: Services) -> Blueprint:
     def media(module: str, name: str) -> ResponseReturnValue:
         published = services.library.current()
         path = _picture((published.folder / "media").resolve(), module, name)
-        if path is None:
+        if path is None or not published.shows(f"{module}/{name}", visitor().audience):
             raise NotFoundError("没有这张图片。")
-        response: Response = send_file(path, mimetype=MEDIA_TYPES[path.suffix], conditional=True, max_age=3600)
+        response: Response = send_file(path, mimetype=MEDIA_TYPES[path.suffix.lower()], conditional=True, max_age=3600)
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
@@ -81,7 +81,7 @@ def _picture(folder: Path, module: str, name: str) -> Path | None:
         path = (folder / module / name).resolve(strict=True)
     except (OSError, ValueError):
         return None
-    return path if path.is_relative_to(folder) and path.suffix in MEDIA_TYPES and path.is_file() else None
+    return path if path.is_relative_to(folder) and path.suffix.lower() in MEDIA_TYPES and path.is_file() else None
 
 
 def articles_by_module(published: Published, audience: frozenset[str]) -> dict[str, list[Article]]:

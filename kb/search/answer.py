@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from indexer.published import EVERYONE, bare
+from indexer.published import EVERYONE
 from indexer.snippet import marked, snippet
 from indexer.text import folded
 from kb.search.answerability import Decision, Evidence, Verdict, Word, decide, degree
@@ -71,10 +71,9 @@ def answer(
     question = published.read(text)
     ranked = published.search(question, limit=max(limit, _BEST_OF), module=module, audience=audience)
     places = [published.sections[hit.position] for hit in ranked]
-    exact = published.asked.get(bare(question.text))
-    exact_here = exact and published.visible(exact[0], audience) and module in {None, exact[0].module}
-    if exact and exact_here:
-        places = _with_first(places, exact[0], published)
+    exact = published.written_for(question.text, module, audience)
+    if exact is not None:
+        places = _with_first(places, exact, published)
         decision = decide(Evidence(_words(published, question, places[0]), exact=True))
     else:
         decision, best = _best_of(published, question, places[:_BEST_OF])

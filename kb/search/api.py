@@ -121,11 +121,13 @@ def suggestions_for(published: Published, text: str, audience: frozenset[str]) -
     typed = bare(text)
     if not typed:
         return []
-    found = [
+    found = {
         (not key.startswith(typed), len(key), wording)
-        for key, (article, wording) in published.asked.items()
-        if typed in key and published.visible(article, audience)
-    ]
+        for key, written in published.wordings.items()
+        if typed in key
+        for article, wording in written
+        if published.visible(article, audience)
+    }
     return [wording for _, _, wording in sorted(found)[:_SUGGESTIONS]]
 
 

@@ -303,13 +303,14 @@ def restricted(services_with, app_of, write, tmp_path, article, now):
             "_modules.toml": '[open]\nname = "公开"\n[finance]\nname = "财务"\n',
             "open/pay.md": article("银企直连由财务维护。\n", "银企直连是什么", questions=["什么是银企直连"], contexts=["pay.page"]),
             "finance/keys.md": article(
-                "银企直连的证书每年更新。\n\n## 更新银企直连证书\n\n联系开户行。\n",
+                "银企直连的证书每年更新。\n\n![证书](key.svg)\n\n## 更新银企直连证书\n\n联系开户行。\n",
                 "银企直连证书更新",
                 questions=["银企直连证书过期"],
                 audience=["finance"],
                 contexts=["pay.page"],
                 kind="announcement",
             ),
+            "finance/key.svg": '<svg xmlns="http://www.w3.org/2000/svg"/>',
         }
     )
     index = tmp_path / "restricted-index"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from indexer import build as building
 from indexer.build import current_id, last_outcome, rollback
 from kb import worker as working
 from kb.accounts import sign_in
@@ -138,9 +139,22 @@ def test_what_has_expired_is_swept(worker, product, clock):
         user = sign_in.add_user(session, "客服小林", "agent", product.now())
         sign_in.new_link(session, user, product.now())
         sign_in.start_session(session, user, product.now())
-        assert sign_in.check_password(session, "客服小林", "wrong", product.now()) is None
+        assert sign_in.note_try(session, "客服小林", product.now(), right=False) is None
     clock.forward(minutes=31)
     worker._sweep()  # noqa: SLF001 - run() calls it, and never ends
     with product.db.engine.connect() as connection:
         left = {table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() for table in ("staff_sessions", "sign_in_links", "failed_sign_ins")}  # noqa: S608 - three names
     assert left == {"staff_sessions": 0, "sign_in_links": 0, "failed_sign_ins": 0}
+
+
+def test_a_disk_that_fails_is_shown_and_tried_again_after_a_rest(worker, product, clock, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(building, "write_build", full)
+        assert _looks(worker, 4) == [False, True, False, False]
+    assert "No space left" in last_outcome(product.config.index).problems[0]
+    clock.at += working.RETRY_AFTER
+    assert worker.look()
+    assert last_outcome(product.config.index).ok

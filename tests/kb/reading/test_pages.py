@@ -127,6 +127,11 @@ def test_feedback_on_a_restricted_article_is_as_on_none(finance):
     assert insider.post("/api/v1/feedback", json=body).status_code == 201
 
 
+def test_a_picture_of_a_restricted_article_is_as_none(finance):
+    stranger, insider = finance
+    assert [client.get("/media/finance/key.svg").status_code for client in (stranger, insider)] == [404, 200]
+
+
 def test_a_picture_is_served_as_one_that_can_do_nothing(asker):
     answer = asker.get("/media/invoices/red-letter.svg")
     assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")

@@ -16,19 +16,21 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer import lint as linting
-from indexer import published, ranking, vocabulary, whoosh_backend
+from indexer import published, source, vocabulary, whoosh_backend
 from indexer.article import Article, Draft, Section
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError, Problem
+from indexer.picture import with_sizes
 from indexer.published import CATALOGUE, MANIFEST, Published, current_id
 from indexer.segment import Segmenter, segmenter
-from indexer.source import fingerprint, read_folder
+from indexer.source import read_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from indexer.render import Piece
     from indexer.source import Folder
@@ -60,7 +62,7 @@ def build(articles: Path, index: Path, now: datetime, *, progress: Callable[[str
     """
     index.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _one_builder(index):
-        mark = fingerprint(articles) if articles.is_dir() else ""
+        mark = fingerprint(articles)
         try:
             outcome = _build(articles, index, now, mark, progress)
         except (IndexerError, OSError) as error:
@@ -74,6 +76,18 @@ def build(articles: Path, index: Path, now: datetime, *, progress: Callable[[str
         return outcome
 
 
+def fingerprint(articles: Path) -> str:
+    """Return a cheap mark of what a build depends on: the folder's state and this program's own code; "" for a missing folder."""
+    return f"{_program()}-{source.fingerprint(articles)}" if articles.is_dir() else ""
+
+
+@cache
+def _program() -> str:
+    """Return a hash of the indexer's code: a build by another version is another build."""
+    code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return hashlib.sha256(code).hexdigest()[:16]
+
+
 def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Callable[[str], None]) -> Outcome:
     progress("reading articles")
     folder = read_folder(articles)
@@ -83,7 +97,7 @@ def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Call
         raise ArticlesRejectedError(errors)
     found = [_article(draft, corpus.pieces[draft.id], folder) for draft in corpus.drafts]
     words = vocabulary.load(articles)
-    id_ = hashlib.sha256(f"{published.FORMAT}\0{ranking.FIELDS}\0{folder.digest()}".encode()).hexdigest()[:16]
+    id_ = hashlib.sha256(f"{_program()}\0{folder.digest()}".encode()).hexdigest()[:16]
     if not _complete(index / "builds" / id_):
         progress(f"indexing {len(found)} articles")
         modules = [asdict(module) for module in folder.modules]
@@ -113,7 +127,7 @@ def _article(draft: Draft, pieces: Sequence[Piece], folder: Folder) -> Article:
     """Turn a draft without errors into an article. A lead section without text keeps its place: it carries the questions."""
     meta = draft.meta
     review_by = meta.get("review_by")
-    sections = [Section(piece.anchor, piece.heading, piece.level, piece.html, piece.text) for piece in pieces]
+    sections = [Section(piece.anchor, piece.heading, piece.level, with_sizes(piece.html, folder.media), piece.text) for piece in pieces]
     return Article(
         id=draft.id,
         title=" ".join(str(meta["title"]).split()),

@@ -22,7 +22,7 @@ from indexer import lint as linting
 from indexer import segment
 from indexer.errors import ArticlesRejectedError, IndexerError
 from indexer.published import EVERYONE, current_id
-from indexer.source import fingerprint, read_folder
+from indexer.source import read_folder
 from kb import logs
 from kb.accounts import sign_in
 from kb.accounts.roles import Role
@@ -104,7 +104,7 @@ def _build_if_changed(services: Services) -> None:
     """Build when there is no index or the articles changed; a rejected change leaves the last good index in service."""
     config = services.config
     last = building.last_outcome(config.index)
-    if current_id(config.index) and last and config.articles.is_dir() and last.fingerprint == fingerprint(config.articles):
+    if current_id(config.index) and last and last.fingerprint == building.fingerprint(config.articles):
         return
     try:
         outcome = building.build(config.articles, config.index, services.now(), progress=lambda step: say(f"index: {step} …"))

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from indexer.build import build, last_outcome
+from indexer.build import build, fingerprint, last_outcome
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError
-from indexer.source import fingerprint
 from kb.accounts.sign_in import sweep
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Worker:
         """Build if the articles differ from those of the last build, whatever it came to, and are still; tell whether it built."""
         config = self._services.config
         try:
-            mark = fingerprint(config.articles) if config.articles.is_dir() else ""
+            mark = fingerprint(config.articles)
         except OSError:  # a file went away while we looked: it is being changed right now
             return False
         last = last_outcome(config.index)

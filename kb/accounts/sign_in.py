@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from argon2 import PasswordHasher
@@ -30,8 +31,6 @@ TRY_WINDOW = timedelta(minutes=15)
 MIN_PASSWORD = 10
 MAX_NAME = 40
 _hasher = PasswordHasher()
-_NO_PASSWORD = _hasher.hash(secrets.token_hex(16))
-"""What the password of an unknown name is compared with, so that it takes as long as a known one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,12 @@ def set_password(user: User, password: str) -> None:
     user.password_hash = _hasher.hash(password[:1000])
 
 
+@cache
+def _no_password() -> str:
+    """Return what the password of an unknown name is compared with, so that it takes as long as a known one."""
+    return _hasher.hash(secrets.token_hex(16))
+
+
 def stored_password(session: Session, name: str, now: datetime) -> str:
     """Return the hash that a password for this name must fit; a name without one gets a hash that nothing fits, so that it takes as long.
 
@@ -108,13 +113,13 @@ def stored_password(session: Session, name: str, now: datetime) -> str:
     if (session.scalar(select(func.count()).select_from(FailedSignIn).where(*recent)) or 0) >= TRIES:
         raise InvalidRequestError("too_many_tries", "这个账号输错太多次，请 15 分钟后再试，或让管理员运行 kb user link 生成登录链接。", 429)
     user = find_user(session, name)
-    return user.password_hash if user and user.password_hash else _NO_PASSWORD
+    return user.password_hash if user and user.password_hash else _no_password()
 
 
 def fits(stored: str, password: str) -> bool:
     """Tell whether a password fits a stored hash. Takes a tenth of a second on purpose: never while a transaction is open."""
     try:
-        return _hasher.verify(stored, password[:1000]) and stored != _NO_PASSWORD
+        return _hasher.verify(stored, password[:1000]) and stored != _no_password()
     except (Argon2Error, InvalidHashError):
         return False
 

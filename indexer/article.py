@@ -10,6 +10,8 @@ import yaml
 
 KINDS = ("faq", "tutorial", "policy", "announcement")
 AUDIENCES = ("employee", "finance", "manager", "admin")
+PLACEHOLDER = "（待写）"
+"""What a draft holds where its editor has to write; the linter refuses to publish it."""
 UNSET = "以贵司制度为准"
 _COMPANY = re.compile(r"\{\{\s*company\.([a-z_]+)\s*\}\}")
 

@@ -161,7 +161,7 @@ def write_build(
     shutil.rmtree(aside, ignore_errors=True)
     try:
         (aside / "whoosh").mkdir(mode=0o700, parents=True)
-        cut = segmenter(words.words)
+        cut = segmenter(words.dictionary)
         whoosh_backend.write(aside / "whoosh", (_document(article, section, cut) for article in articles for section in article.sections))
         catalogue = {
             "articles": [asdict(article) for article in articles],
@@ -236,7 +236,7 @@ def rollback(index: Path) -> str:
     """
     with _one_builder(index):
         previous = _read(index / "PREVIOUS")
-        if not previous or not (index / "builds" / previous).is_dir():
+        if not previous or previous == current_id(index) or not (index / "builds" / previous).is_dir():
             raise NoIndexError("there is no earlier build to return to; run `kb index build`")
         published.verify(index / "builds" / previous)
         publish(index, previous)

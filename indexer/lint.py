@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from indexer import vocabulary
-from indexer.article import AUDIENCES, KINDS, Draft, company_keys, fill_company, parse
+from indexer.article import AUDIENCES, KINDS, PLACEHOLDER, Draft, company_keys, fill_company, parse
 from indexer.errors import Problem
 from indexer.render import Renderer, RenderError, resolve_link
 from indexer.source import COMPANY
@@ -305,6 +305,12 @@ def _lists_need_air(draft: Draft, _: Corpus) -> Iterator[Problem]:
         before = line
 
 
+def _placeholder(draft: Draft, _: Corpus) -> Iterator[Problem]:
+    for number, line in _body_lines(draft):
+        if PLACEHOLDER in line:
+            yield Problem(draft.path, number, "placeholder", f"still holds {PLACEHOLDER}; write the text or delete the line")
+
+
 def _damaged_text(draft: Draft, _: Corpus) -> Iterator[Problem]:
     for number, line in enumerate(draft.body.split("\n"), draft.body_line):
         if "\ufffd" in line:
@@ -328,5 +334,6 @@ DRAFT_RULES: tuple[Callable[[Draft, Corpus], Iterator[Problem]], ...] = (
     _links,
     _company_keys,
     _lists_need_air,
+    _placeholder,
     _damaged_text,
 )

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from indexer import question as questions
@@ -42,12 +42,23 @@ EVERYONE = frozenset({"employee"})
 """What an anonymous person may read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Place:
-    """A section with its article: what a hit stands for."""
+    """A section with its article: what a hit stands for. Each is itself alone, so that looking one up costs nothing."""
 
     article: Article
     section: Section
+
+    @cached_property
+    def names(self) -> str:
+        """What names this section, in normal form: title, heading and, for the lead section, the similar questions."""
+        asked = self.article.questions if self.section is self.article.sections[0] else ()
+        return folded("\n".join([self.article.title, self.section.heading, *asked]))
+
+    @cached_property
+    def text(self) -> str:
+        """The section's body in normal form."""
+        return folded(self.section.text)
 
 
 class Published:
@@ -63,7 +74,7 @@ class Published:
         self.company: dict[str, str] = catalogue["company"]
         self.articles = {article["id"]: _article(article) for article in catalogue["articles"]}
         self.sections = tuple(Place(article, section) for article in self.articles.values() for section in article.sections)
-        self.positions = lru_cache(maxsize=256)(self._positions)
+        self._among: dict[tuple[str | None, frozenset[str]], Collection[int] | None] = {}
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -75,7 +86,7 @@ class Published:
 
     def read(self, text: str) -> Question:
         """Return what a person typed as this build's vocabulary reads it."""
-        return questions.read(text, self.vocabulary, segmenter(self.vocabulary.words))
+        return questions.read(text, self.vocabulary, segmenter(self.vocabulary.dictionary))
 
     def search(
         self, question: Question, *, limit: int = 10, module: str | None = None, audience: frozenset[str] = EVERYONE, prefix: str = ""
@@ -89,7 +100,7 @@ class Published:
             terms = tuple(sorted(terms, key=self._less_telling)[:MAX_TERMS])
         hits: list[SearchHit] = []
         per_article: dict[str, int] = {}
-        for hit in self.backend.search(Query(terms, _CANDIDATES, self.positions(module, audience))):
+        for hit in self.backend.search(Query(terms, _CANDIDATES, self._positions(module, audience))):
             article = self.sections[hit.position].article.id
             per_article[article] = per_article.get(article, 0) + 1
             if per_article[article] <= MAX_PER_ARTICLE:
@@ -130,10 +141,13 @@ class Published:
                 found[bare(wording)] = (*found.get(bare(wording), ()), (article, wording))
         return found
 
-    def written_for(self, text: str, module: str | None, audience: frozenset[str]) -> Article | None:
+    def written_for(self, text: str, audience: frozenset[str]) -> Article | None:
         """Return the article whose title or similar question is `text`, as far as these people may read it."""
-        found = (article for article, _ in self.wordings.get(bare(text), ()))
-        return next((article for article in found if self.visible(article, audience) and module in {None, article.module}), None)
+        return next((article for article, _ in self.wordings.get(bare(text), ()) if self.visible(article, audience)), None)
+
+    def wording_of(self, text: str, audience: frozenset[str]) -> str | None:
+        """Return `text` as an editor wrote it in a title or similar question that these people may read, None when nobody did."""
+        return next((wording for article, wording in self.wordings.get(bare(text), ()) if self.visible(article, audience)), None)
 
     @cached_property
     def _pictured(self) -> dict[str, tuple[Article, ...]]:
@@ -148,6 +162,12 @@ class Published:
         return any(self.visible(article, audience) for article in self._pictured.get(name, ()))
 
     def _positions(self, module: str | None, audience: frozenset[str]) -> Collection[int] | None:
+        """Return the sections that these people may read in this module, None for all of them."""
+        if (module, audience) not in self._among:
+            self._among[module, audience] = self._allowed(module, audience)
+        return self._among[module, audience]
+
+    def _allowed(self, module: str | None, audience: frozenset[str]) -> Collection[int] | None:
         allowed = [
             position
             for position, place in enumerate(self.sections)
@@ -235,7 +255,7 @@ class Library:
             try:
                 self._published = open_build(self._index, id_)
                 self.refusal = ""
-            except (NoIndexError, DamagedIndexError) as error:
+            except (NoIndexError, DamagedIndexError, OSError) as error:
                 if self._published is None:
                     raise
                 self.refusal = str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", "abcdefghijklmn
 _NOT = "不"
 _NEGATIONS = frozenset("不 没 没有 无法 不能 不了 不到 不是 不会 不可以 不行 别".split())  # noqa: SIM905
 """Words that turn a wish around: 能撤回吗 and 不能撤回 are two questions, though both are about 撤回."""
+_EITHER_OR = re.compile(r"([\u4e00-\u9fff])[不没]\1")
+"""能不能, 要不要, 有没有: a question, no negation."""
 _LONG_NUMBER = 8
 """Digits from which a bare number is somebody's document or invoice, not a question."""
 
@@ -55,7 +58,7 @@ def read(text: str, vocabulary: Vocabulary, segmenter: Segmenter) -> Question:
     """Return `text` as a question. Only its first 400 characters count."""
     asked = text[:MAX_CHARACTERS]
     functional = vocabulary.stop | vocabulary.question
-    words = segmenter.cut(asked)
+    words = segmenter.cut(_EITHER_OR.sub(" ", normalise(asked).text))
     content = () if _nothing_but(functional, asked) else tuple(dict.fromkeys(_content(words, functional)))
     synonyms = {word: vocabulary.synonyms[word] for word in content if word in vocabulary.synonyms}
     whole = folded(asked)

@@ -72,9 +72,13 @@ def _mark(char: str) -> bool:
     return unicodedata.combining(unicodedata.normalize("NFKC", char)[0]) > 0
 
 
-@lru_cache(maxsize=65536)
 def _normal_cluster(cluster: str) -> str:
-    visible = "".join(char for char in cluster if not _invisible(char))[: _MAX_MARKS + 1]
+    """Return a cluster's normal form; only what is visible of it is remembered, so that a letter with 50,000 marks costs no memory."""
+    return _normal_visible("".join(char for char in cluster if not _invisible(char))[: _MAX_MARKS + 1])
+
+
+@lru_cache(maxsize=65536)
+def _normal_visible(visible: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
     kept = []
     for char in folded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from indexer.errors import IndexerError
@@ -36,6 +37,12 @@ class Vocabulary:
     synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stop: frozenset[str] = frozenset()
     question: frozenset[str] = frozenset()
+
+    @cached_property
+    def dictionary(self) -> tuple[str, ...]:
+        """The words that segmentation must know: the editors' words, and stop and question words, which would else be cut apart (咋|整)."""
+        functional = sorted(word for word in self.stop | self.question if _HAN_WORD.fullmatch(word))
+        return tuple(dict.fromkeys([*self.words, *functional]))
 
     def as_json(self) -> dict[str, Any]:
         """Return plain lists, sorted, so that the same vocabulary is the same bytes."""

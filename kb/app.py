@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,23 +27,12 @@ from kb.accounts.roles import Right
 from kb.tickets import lifecycle
 from kb.web import errors, headers, health, limits, origins
 from kb.web import visitor as visitors
+from kb.web.wording import day, moment, state_name
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from kb.services import Services
 
 _HERE = Path(__file__).parent
-_CHINA = timezone(timedelta(hours=8))
-_STATES = {
-    lifecycle.State.NEW: "待处理",
-    lifecycle.State.ASSIGNED: "已有人接手",
-    lifecycle.State.IN_PROGRESS: "处理中",
-    lifecycle.State.WAITING: "等待补充",
-    lifecycle.State.RESOLVED: "已解决，待确认",
-    lifecycle.State.CONFIRMED: "已确认解决",
-    lifecycle.State.CLOSED: "已关闭",
-}
 
 
 def create_app(services: Services) -> Flask:
@@ -85,7 +73,7 @@ def _equip_templates(app: Flask, services: Services) -> None:
     """Give templates what every page shows: assets by hash, times people read, who asks, and whether there is news for them."""
     app.jinja_env.filters["day"] = day
     app.jinja_env.filters["moment"] = moment
-    app.jinja_env.filters["state_name"] = lambda state: _STATES[state]
+    app.jinja_env.filters["state_name"] = state_name
     app.jinja_env.filters["trusted"] = Markup  # only for HTML that nh3 or indexer.snippet made
     app.jinja_env.globals["asset"] = asset
 
@@ -107,7 +95,7 @@ def _news(services: Services, person: str) -> int:
     if not person:
         return 0
     with services.db.read() as session:
-        return sum(lifecycle.has_news(share) for share in lifecycle.of_person(session, person, 50))
+        return lifecycle.news_for(session, person)
 
 
 @cache
@@ -115,15 +103,3 @@ def asset(name: str) -> str:
     """Return the address of a static file with its content's hash, so that it may be kept for a year."""
     digest = hashlib.sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"
-
-
-def day(value: str) -> str:
-    """Return an ISO date as people write it: 2026年11月3日."""
-    year, month, date = value[:10].split("-")
-    return f"{year}年{int(month)}月{int(date)}日"
-
-
-def moment(value: datetime) -> str:
-    """Return a point in time in China's time zone: 11月3日 14:05."""
-    local = value.astimezone(_CHINA)
-    return f"{local.month}月{local.day}日 {local:%H:%M}"

@@ -104,16 +104,25 @@ def _build_if_changed(services: Services) -> None:
     """Build when there is no index or the articles changed; a rejected change leaves the last good index in service."""
     config = services.config
     last = building.last_outcome(config.index)
-    if current_id(config.index) and last and last.fingerprint == building.fingerprint(config.articles):
+    whole = _is_whole(config)
+    if whole and last and last.fingerprint == building.fingerprint(config.articles):
         return
     try:
         outcome = building.build(config.articles, config.index, services.now(), progress=lambda step: say(f"index: {step} …"))
     except IndexerError as error:
-        if current_id(config.index) is None:
+        if not whole:
             raise
         say(f"index: the articles were rejected, the last good index stays: {error}")
     else:
         say(f"index: {outcome.articles} articles, {outcome.sections} sections")
+
+
+def _is_whole(config: Config) -> bool:
+    try:
+        with building.open_published(config.index):
+            return True
+    except IndexerError:
+        return False
 
 
 def _announce(services: Services) -> None:
@@ -133,7 +142,7 @@ def _supervise(config: Config) -> None:
         "worker": [sys.executable, "-m", "kb.cli", "worker"],
     }
     stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: stopping.append(received))  # before the first child: none is left behind
     children = {name: subprocess.Popen(command) for name, command in commands.items()}
     while not stopping and children["web"].poll() is None:
@@ -170,7 +179,10 @@ def index() -> None:
 @click.option("--articles", type=click.Path(path_type=Path), help="Folder of the articles (KB_ARTICLES).")
 @as_json_option
 def index_build(articles: Path | None, as_json_: bool) -> None:  # noqa: FBT001 - click passes flags by name
-    """Build the index of the articles and publish it. The live index stays when anything is wrong."""
+    """Build the index of the articles and publish it. The live index stays when anything is wrong.
+
+    A running `kb serve` goes on watching KB_ARTICLES: set that to build from another folder for good.
+    """
     services = services_now()
     config = services.config
     try:
@@ -179,7 +191,7 @@ def index_build(articles: Path | None, as_json_: bool) -> None:  # noqa: FBT001 
         for problem in error.problems:
             say(str(problem))
         if as_json_:
-            print_json({"ok": False, "problems": [asdict(problem) for problem in error.problems]})
+            print_json({"ok": False, "problems": [str(problem) for problem in error.problems]})
         raise SystemExit(1) from error
     if as_json_:
         print_json(asdict(outcome))
@@ -235,7 +247,7 @@ def lint(folder: Path | None, as_json_: bool) -> None:  # noqa: FBT001
     if as_json_:
         print_json({"articles": len(corpus.drafts), "errors": errors, "problems": [asdict(problem) for problem in problems]})
     else:
-        for problem in problems:
+        for problem in sorted(problems, key=lambda one: one.error):  # errors last, where the eye is
             click.echo(str(problem))
         say(f"{len(corpus.drafts)} articles, {errors} errors, {len(problems) - errors} warnings")
     if errors:
@@ -389,16 +401,19 @@ def main() -> None:
         sys.exit(2)
     except click.exceptions.Abort:
         sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)
     except (KbError, IndexerError) as error:
         say(f"kb: {error}")
+        sys.exit(1)
+    except OSError as error:
+        say(f"kb: {error.filename or 'the disk'}: {error.strerror}; check KB_DATA, its rights and its space")
         sys.exit(1)
     except SQLAlchemyError as error:
         say(
             f"kb: the database cannot be used ({type(error).__name__}: {str(getattr(error, 'orig', error)).splitlines()[0]}); check KB_DATA and KB_DATABASE_URL"
         )
         sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,9 @@ class Config:
     def prepare(self) -> Config:
         """Make the data folder (0700) and the secret key; return the settings with the key. Raises ConfigError when the folder cannot be written."""
         try:
+            os.umask(0o077)  # questions, keys and backups are for this account only
             self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.data.chmod(0o700)
             key = self.secret_key or _kept_key(self.data / "secret_key")
         except OSError as error:
             raise ConfigError(f"KB_DATA={self.data} cannot be written ({error.strerror}); set KB_DATA to a folder of yours") from error
@@ -144,11 +146,15 @@ def _scheme(url: str) -> str:
 
 def _kept_key(path: Path) -> str:
     """Return the key in `path`, making it at the first call; of two processes at once one wins and both read its key."""
+    if path.exists() and not path.read_text(encoding="utf-8").strip():
+        path.unlink()  # an earlier start ended before the key was on disk; nobody has used it
     if not path.exists():
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(aside, path)
         except FileExistsError:

@@ -89,9 +89,19 @@ class Database:
         backup = self._backup(now) if at is not None else None
         settings = AlembicConfig()
         settings.set_main_option("script_location", str(_MIGRATIONS))
-        with self.engine.execution_options(kb_write=True).begin() as connection:
-            settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
+        with self.engine.execution_options(kb_write=True).connect() as connection:
+            raw = connection.connection.dbapi_connection
+            if raw is None:
+                raise KbError("the database connection was lost before the migration; try again")
+            raw.execute("PRAGMA foreign_keys=OFF")  # SQLite changes a table by making it anew, and this cannot be switched inside a transaction
+            try:
+                with connection.begin():
+                    settings.attributes["connection"] = connection
+                    command.upgrade(settings, "head")
+                    if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                        raise KbError("the migration would leave rows without their ticket; nothing was changed, the backup is beside the database")
+            finally:
+                raw.execute("PRAGMA foreign_keys=ON")
         return backup
 
     def _backup(self, now: datetime) -> Path:

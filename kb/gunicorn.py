@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http import message
 
+from indexer.errors import IndexerError
 from indexer.segment import warm_up
 from kb import logs
 from kb.app import create_app
@@ -47,5 +49,6 @@ def application() -> Flask:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """Open the index in each worker before its first request."""
-    _services.library.current()
+    """Open the index in each worker before its first request; what is wrong with it stands in /readyz and on the desk."""
+    with suppress(IndexerError):
+        _services.library.current()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.build import build, fingerprint, last_outcome
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError
+from indexer.published import current_id, verify
 from kb.accounts.sign_in import sweep
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Worker:
         """Remember nothing yet."""
         self._services = services
         self._seen = ""
+        self._verified: str | None = None
         self._again_after = datetime.min.replace(tzinfo=UTC)
         self._stopped = threading.Event()
 
@@ -58,7 +60,7 @@ class Worker:
         last = last_outcome(config.index)
         known = last.fingerprint if last else ""
         still, self._seen = mark == self._seen, mark
-        if mark == known or not still or self._services.now() < self._again_after:
+        if (mark == known and self._whole()) or not still or self._services.now() < self._again_after:
             return False
         try:
             outcome = build(config.articles, config.index, self._services.now())
@@ -72,6 +74,18 @@ class Worker:
                 self._again_after = self._services.now() + RETRY_AFTER
         else:
             log.info("build_published", build=outcome.build, articles=outcome.articles, sections=outcome.sections)
+        return True
+
+    def _whole(self) -> bool:
+        """Tell whether the published build can be opened by whoever starts now; looked at once per build."""
+        index = self._services.config.index
+        build_id = current_id(index)
+        if build_id != self._verified:
+            try:
+                verify(index / "builds" / (build_id or ""))
+            except IndexerError:
+                return build_id is None
+            self._verified = build_id
         return True
 
     def _sweep(self) -> None:

@@ -11,7 +11,7 @@ from kb.accounts import sign_in
 from kb.accounts.roles import NAMES, Role
 from kb.errors import KbError
 from kb.web.forms import clean
-from kb.web.visitor import session_cookie, visitor
+from kb.web.visitor import session_cookie
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -76,9 +76,9 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.post("/sign-out")
     def leave() -> ResponseReturnValue:
-        if visitor().staff is not None:
+        if token := request.cookies.get(session_cookie(services)):
             with services.db.write() as session:
-                sign_in.end_session(session, request.cookies.get(session_cookie(services), ""))
+                sign_in.end_session(session, token)
         response = redirect("/", 303)
         response.delete_cookie(session_cookie(services), path="/", secure=services.config.secure, httponly=True, samesite="Lax")
         return response

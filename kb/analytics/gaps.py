@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """An unanswered question: its ticket, wordings (most asked first), and demand in people."""
+    """An unanswered question: its ticket, its other wordings (most asked first), and demand in people."""
 
     number: int
     question: str
@@ -28,14 +28,13 @@ class Gap:
     state: str
 
 
-def open_gaps(session: Session, limit: int = 500) -> list[Gap]:
+def open_gaps(session: Session) -> list[Gap]:
     """Return the open questions, most people first, then most recent."""
-    found = [ticket for ticket in lifecycle.newest(session, limit) if lifecycle.is_open(ticket)]
     gaps = []
-    for ticket in found:
+    for ticket in lifecycle.open_tickets(session):
         phrasings = sorted(ticket.phrasings, key=lambda phrasing: (-phrasing.asked, phrasing.id))
         last = max((phrasing.last_at for phrasing in phrasings), default=ticket.opened_at)
-        wordings = tuple(phrasing.text for phrasing in phrasings)
+        wordings = tuple(phrasing.text for phrasing in phrasings if phrasing.asked and phrasing.text != ticket.question)
         people, waiting = len(lifecycle.followers(ticket)), lifecycle.waiting(ticket)
         gaps.append(Gap(ticket.number, ticket.question, wordings, ticket.module, people, waiting, ticket.opened_at, last, lifecycle.state(ticket).value))
     return sorted(gaps, key=lambda gap: (-gap.people, -gap.last_seen.timestamp()))

@@ -9,7 +9,9 @@ from flask import Blueprint, Response, render_template
 from kb.accounts.roles import Right
 from kb.analytics import gaps, metrics
 from kb.analytics.export import to_csv
+from kb.tickets.lifecycle import State
 from kb.web.visitor import require, visitor
+from kb.web.wording import state_name, timestamp
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -39,18 +41,19 @@ def blueprint(services: Services) -> Blueprint:
     def export() -> ResponseReturnValue:
         require(Right.ANALYTICS)
         with services.db.read() as session:
-            found = gaps.open_gaps(session, 100_000)
+            found = gaps.open_gaps(session)
+        modules = {module.id: module.name for module in services.library.current().modules}
         rows = [
             (
                 f"T-{gap.number}",
                 gap.question,
-                "；".join(gap.wordings[1:]),
-                gap.module,
+                "；".join(gap.wordings),
+                modules.get(gap.module, ""),
                 gap.people,
                 gap.waiting,
-                gap.first_seen.isoformat(),
-                gap.last_seen.isoformat(),
-                gap.state,
+                timestamp(gap.first_seen),
+                timestamp(gap.last_seen),
+                state_name(State(gap.state)),
             )
             for gap in found
         ]

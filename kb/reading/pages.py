@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kb.services import Services
 
 _POPULAR = 8
+_POPULAR_PERIOD = timedelta(days=30)
 _RELATED = 4
 
 
@@ -94,20 +96,25 @@ def articles_by_module(published: Published, audience: frozenset[str]) -> dict[s
 
 
 def popular(services: Services, published: Published) -> list[str]:
-    """Return what is asked most and answered, by different people; filled up with the first question of each module while little is known."""
+    """Return what different people ask most and get answered, in the wording of an editor: nothing that a stranger typed stands on the home page.
+
+    Filled up with the first question of each module while little is known.
+    """
+    audience, since = visitor().audience, services.now() - _POPULAR_PERIOD
+    people = func.count(func.distinct(Intent.person))
     asked = (
         select(Intent.query)
-        .where(Intent.verdict == Verdict.ANSWERED.value, Intent.superseded_by.is_(None), Intent.staff.is_(False))
+        .where(Intent.at > since, Intent.verdict == Verdict.ANSWERED.value, Intent.superseded_by.is_(None), Intent.staff.is_(False))
         .group_by(Intent.key)
-        .having(func.count(func.distinct(Intent.person)) > 2)  # noqa: PLR2004 - one or two people are not many, and may be identifiable
-        .order_by(func.count(func.distinct(Intent.person)).desc())
-        .limit(_POPULAR)
+        .having(people > 2)  # noqa: PLR2004 - one or two people are not many
+        .order_by(people.desc())
+        .limit(5 * _POPULAR)
     )
     with services.db.read() as session:
-        found = dict.fromkeys(session.scalars(asked))
+        found = dict.fromkeys(wording for query in session.scalars(asked) if (wording := published.wording_of(query, audience)))
     per_module = (
         [article.questions[0] for article in articles if article.questions and article.kind == "faq"]
-        for articles in articles_by_module(published, visitor().audience).values()
+        for articles in articles_by_module(published, audience).values()
     )
     for row in zip_longest(*per_module):
         found.update(dict.fromkeys(question for question in row if question))

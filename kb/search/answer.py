@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from indexer.published import EVERYONE
@@ -31,7 +30,6 @@ class Hit:
 
     article: Article
     section: Section
-    score: float
     heading: str
     snippet: str
 
@@ -43,10 +41,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a question by one build. `best` is the section that answers it, only when the verdict is `answered`."""
+    """The answer to a question by one build.
+
+    `best` is the section that answers it, only when the verdict is `answered`. It stands first among the hits,
+    unless these are of one module and it is of another.
+    """
 
     question: Question
     decision: Decision
+    best: Hit | None
     hits: tuple[Hit, ...]
     build: str
 
@@ -56,9 +59,9 @@ class Answer:
         return self.decision.verdict
 
     @property
-    def best(self) -> Hit | None:
-        """The first hit when it answers the question."""
-        return self.hits[0] if self.hits and self.verdict is Verdict.ANSWERED else None
+    def others(self) -> tuple[Hit, ...]:
+        """The hits below the best one."""
+        return self.hits[1:] if self.best is not None and self.hits[:1] == (self.best,) else self.hits
 
 
 def answer(
@@ -66,33 +69,35 @@ def answer(
 ) -> Answer:
     """Search `text` and decide whether the best section answers it.
 
-    `typing` adds completions of the last Latin word to the hits; the verdict never depends on it, so that a search and its intent agree.
+    `module` narrows the hits and `typing` adds completions of the last Latin word to them. The verdict depends on neither,
+    so that a search and its intent agree.
     """
     question = published.read(text)
-    ranked = published.search(question, limit=max(limit, _BEST_OF), module=module, audience=audience)
-    places = [published.sections[hit.position] for hit in ranked]
-    exact = published.written_for(question.text, module, audience)
+    places = [published.sections[hit.position] for hit in published.search(question, limit=max(limit, _BEST_OF), audience=audience)]
+    exact = published.written_for(question.text, audience)
+    first: Place | None
     if exact is not None:
-        places = _with_first(places, exact, published)
-        decision = decide(Evidence(_words(published, question, places[0]), exact=True))
+        first = _section_of(exact, places, published)
+        decision = decide(Evidence(_words(published, question, first), exact=True))
     else:
-        decision, best = _best_of(published, question, places[:_BEST_OF])
-        if decision.verdict is Verdict.ANSWERED:
-            places.insert(0, places.pop(best))
-    if typing and (prefix := _LAST_LATIN.search(folded(question.text))):
-        ranked = published.search(question, limit=limit, module=module, audience=audience, prefix=prefix.group())
-        first = places[:1] if decision.verdict is Verdict.ANSWERED else []
-        places = [*first, *(place for hit in ranked if (place := published.sections[hit.position]) not in first)]
-    scores = {published.sections[hit.position]: hit.score for hit in ranked} if places else {}
-    hits = tuple(_hit(place, question, scores.get(place, 0.0)) for place in places[:limit])
-    return Answer(question, decision, hits, published.id)
+        decision, rank = _best_of(published, question, places[:_BEST_OF])
+        first = places[rank] if places else None
+    best = first if decision.verdict is Verdict.ANSWERED else None
+    prefix = _LAST_LATIN.search(folded(question.text)) if typing else None
+    if module is not None or prefix is not None:
+        narrowed = published.search(question, limit=limit, module=module, audience=audience, prefix=prefix.group() if prefix else "")
+        places = [published.sections[hit.position] for hit in narrowed]
+    if best is not None and module in {None, best.article.module}:
+        places = [best, *(place for place in places if place is not best)]
+    hits = tuple(_hit(place, question) for place in places[:limit])
+    shown = None if best is None else next((hit for hit in hits if hit.section is best.section), None) or _hit(best, question)
+    return Answer(question, decision, shown, hits, published.id)
 
 
-def _with_first(places: list[Place], article: Article, published: Published) -> list[Place]:
-    """Put the asked-for article's best section first; its lead section when no section of it was found."""
+def _section_of(article: Article, places: list[Place], published: Published) -> Place:
+    """Return the article's section that was found first; its lead section when none was."""
     own = next((place for place in places if place.article is article), None)
-    first = own or next(place for place in published.sections if place.article is article)
-    return [first, *(place for place in places if place is not first)]
+    return own or next(place for place in published.sections if place.article is article)
 
 
 def _best_of(published: Published, question: Question, places: list[Place]) -> tuple[Decision, int]:
@@ -109,7 +114,7 @@ def _best_of(published: Published, question: Question, places: list[Place]) -> t
 
 def _words(published: Published, question: Question, place: Place) -> tuple[Word, ...]:
     """Return the evidence of one section: how well it covers each content word."""
-    title, body = _surface(place.article, place.section)
+    title, body = place.names, place.text
     found = []
     for word in question.content:
         others = question.synonyms.get(word, ())
@@ -124,13 +129,6 @@ def _words(published: Published, question: Question, place: Place) -> tuple[Word
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)
-def _surface(article: Article, section: Section) -> tuple[str, str]:
-    """Return the normalised text that names what a section answers (title, heading, similar questions) and the text of its body."""
-    asked = article.questions if section is article.sections[0] else ()
-    return folded("\n".join([article.title, section.heading, *asked])), folded(section.text)
-
-
 def _stands(word: str, text: str) -> bool:
     if not word.isascii():
         return word in text
@@ -143,11 +141,11 @@ def _part(word: str, text: str) -> float:
     return sum(pair in text for pair in pairs) / len(pairs) if pairs and not word.isascii() else 0.0
 
 
-def _hit(place: Place, question: Question, score: float) -> Hit:
+def _hit(place: Place, question: Question) -> Hit:
     section = place.section
     heading = section.heading or place.article.title
     text = section.text
-    return Hit(place.article, section, score, marked(heading, question.marks), snippet(text, _visible_marks(question.marks)))
+    return Hit(place.article, section, marked(heading, question.marks), snippet(text, _visible_marks(question.marks)))
 
 
 def _visible_marks(marks: Iterable[str]) -> tuple[str, ...]:

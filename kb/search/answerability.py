@@ -13,7 +13,8 @@ from enum import StrEnum
 VERSION = 1
 """Stored with each intent; raise it whenever the same evidence may lead to another verdict."""
 
-ANSWERED = 0.80
+ANSWERED = 0.82
+"""Above what body words alone can reach: an answer is named by a title, a heading or a similar question."""
 WEAK = 0.55
 IN_TITLE, IN_BODY, SYNONYM_IN_TITLE, SYNONYM_IN_BODY, PARTLY = 1.0, 0.8, 0.95, 0.75, 0.4
 

@@ -104,7 +104,7 @@ def as_json(said: Answer, base_url: str) -> dict[str, Any]:
         ],
         "corrected": None,
     }
-    if said.best is not None:
+    if said.best is not None and said.hits[:1] == (said.best,):
         body["answer"] = said.best.section.html
     return body
 

@@ -3,7 +3,7 @@
 The rule, for operators:
 - Searching never writes. A finished question is sent once, by Enter, by opening a hit, by “没找到？记下我的问题”, or without a click by leaving, 5 s of rest or
   a next question.
-- Rest and leaving never finish a lone Han character, a single letter or pinyin that was not converted yet.
+- Rest, leaving and a next question never finish a lone Han character, a single letter or pinyin that was not converted yet.
 - A question that continues, shortens or corrects the same person's last one within 30 s revises it instead of counting twice.
 - `unanswered` becomes a ticket: with a receipt after Enter or “没找到”, else as 无人等待. `empty` never does. “没找到” does whatever the verdict.
 """
@@ -25,6 +25,8 @@ from kb.search.answerability import Verdict
 REVISION_WINDOW = timedelta(seconds=30)
 SIMILAR = 0.6
 """Share of common characters from which two wordings are one wish being corrected; 差旅标准 and 差旅补贴 (0.5) are two."""
+_COMPARED = 80
+"""Characters of which the similarity is measured; it takes quadratic time."""
 MAX_QUERY = 2000
 """Characters of a question that are kept."""
 _PINYIN = re.compile(
@@ -67,7 +69,7 @@ class Asked:
 def finishes(query: str, trigger: Trigger) -> bool:
     """Tell whether this trigger finishes this wording: rest and leaving do not finish what is visibly half typed."""
     text = bare(query)
-    if trigger not in {Trigger.LEAVE, Trigger.IDLE}:
+    if trigger not in {Trigger.LEAVE, Trigger.IDLE, Trigger.NEXT}:
         return True
     return len(text) > 1 and not (text.isascii() and text.isalpha() and _PINYIN.fullmatch(folded(query).replace(" ", "")))
 
@@ -75,7 +77,8 @@ def finishes(query: str, trigger: Trigger) -> bool:
 def revises(before: Asked, after: Asked, *, promised: bool = False) -> bool:
     """Tell whether `after` is the same wish in better words: it continues, shortens, converts or corrects `before` within 30 s.
 
-    `promised`: the person was given a receipt for `before`. Then fewer words are a second, wider search and not a correction: the promise stands.
+    `promised`: the person was given a receipt for `before`. Then only more words or the same sounds revise it; fewer or other words are a second question
+    (体检费能报吗 after 健身费能报吗), and the promise stands.
     """
     if not timedelta(0) <= after.at - before.at <= REVISION_WINDOW:
         return False
@@ -86,7 +89,10 @@ def revises(before: Asked, after: Asked, *, promised: bool = False) -> bool:
         return not promised
     if new.startswith(old) or new.endswith(old):
         return True
-    return SequenceMatcher(None, old, new, autojunk=False).ratio() >= SIMILAR or spell(old) == spell(new)
+    if promised:
+        return spell(old) == spell(new)
+    matcher = SequenceMatcher(None, old[:_COMPARED], new[:_COMPARED], autojunk=False)
+    return (matcher.quick_ratio() >= SIMILAR and matcher.ratio() >= SIMILAR) or spell(old) == spell(new)
 
 
 def effect(verdict: Verdict, trigger: Trigger) -> Effect:

@@ -19,6 +19,7 @@ document.addEventListener("submit", async (event) => {
   const body = JSON.stringify({ article: data.get("article"), anchor: data.get("anchor"), helpful });
   try {
     const answer = await fetch(form.action, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    await answer.text();
     if (!answer.ok) throw new Error(answer.status);
     thanks.textContent = helpful ? "谢谢，记下了。" : "谢谢。还没解决的话，请在下面记下你的问题，会有人回答。";
     for (const button of form.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button === event.submitter));
@@ -38,4 +39,9 @@ if (again) {
 }
 
 const seen = document.querySelector("[data-seen]");
-if (seen) fetch(seen.action, { method: "POST", body: new FormData(seen) });
+if (seen) {
+  const token = new URL(seen.action).pathname.split("/").at(-2);
+  fetch(`/api/v1/tickets/${token}/seen`, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })
+    .then((answer) => answer.text())
+    .catch(() => {}); // the next visit says it again
+}

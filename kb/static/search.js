@@ -2,19 +2,24 @@
 const form = document.querySelector("[data-search]");
 const box = form.querySelector("input[name=q]");
 const results = document.querySelector("[data-results]");
+const status = document.querySelector("[data-status]");
 const home = document.querySelector("[data-home]");
 const moduleField = form.querySelector("input[name=module]");
 
 const DEBOUNCE = 110;
 const REST = 5000;
+const KEPT = 2000; // characters of a question that the server keeps; browsers refuse keepalive bodies over 64 KiB
 const LIVE_COMPOSITION = /Android/.test(navigator.userAgent); // Latin keyboards there compose every word; pinyin stays in its own strip
 
 let sequence = 0;
-let running = null;
-let debounce = 0;
-let rest = 0;
+let running = null; // the search under way
+let [debounce, rest] = [0, 0];
+let composing = false;
+let loaded = location.search; // what the address says of the results on the page
 let shown = box.value.trim(); // the text whose results are on the page
-let wish = { id: newId(), text: shown, sent: shown !== "" }; // a page that arrives with results was asked elsewhere, or is a shared link
+// One wish, however many keystrokes. `text`: its wording now; `fullest`: the longest that was searched; `before`: what was sent under the wish before it.
+let wish = { id: newId(), text: shown, fullest: "", before: "", sent: shown !== "" }; // a page that arrives with results was asked elsewhere, or is a shared link
+const owed = []; // sends of earlier wishes that failed: the next trigger repeats them
 
 function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -27,153 +32,250 @@ function address(text, extra) {
   return `/search?${query}`;
 }
 
-// Shows results for `text`; an answer that a newer question has overtaken is dropped.
+function make(tag, properties, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+// Shows results for `text`. Resolves to whether they came; to null when a newer question has overtaken this one.
 async function show(text, extra = {}) {
   const mine = ++sequence;
   running?.abort();
   running = new AbortController();
   results.setAttribute("aria-busy", "true");
+  let came = false;
   try {
-    const answer = await fetch(address(text.slice(0, 2000), { part: "results", ...extra }), { signal: running.signal });
+    const answer = await fetch(address(text.slice(0, KEPT), { part: "results", ...extra }), { signal: running.signal });
     const html = await answer.text();
-    if (mine !== sequence) return false;
+    if (mine !== sequence) return null;
     if (!answer.ok) throw new Error(answer.status);
     results.innerHTML = html;
-  } catch (error) {
-    if (error.name === "AbortError" || mine !== sequence) return false;
-    say("暂时连不上。你的问题还在框里，稍后按回车再试。");
-  } finally {
-    if (mine === sequence) results.removeAttribute("aria-busy");
+    came = true;
+  } catch {
+    if (mine !== sequence) return null;
+    results.replaceChildren(alarm("暂时连不上。你的问题还在框里，稍后按回车再试。"));
   }
-  shown = text;
+  running = null;
+  results.removeAttribute("aria-busy");
+  shown = came ? text : "";
+  reveal();
+  announce();
+  return came;
+}
+
+function reveal() {
   results.hidden = false;
   if (home) home.hidden = true;
-  return true;
 }
 
-function say(text) {
-  const note = document.createElement("p");
-  note.className = "note bad";
-  note.setAttribute("role", "alert");
-  note.textContent = text;
-  results.replaceChildren(note);
+// Says once what has changed. A live region that arrives with the results would often stay silent, so this one stands beside them.
+function announce() {
+  const summary = results.querySelector("[data-summary]");
+  const receipt = results.querySelector(".receipt");
+  receipt?.removeAttribute("role");
+  status.textContent = [receipt?.querySelector("h2"), summary].filter(Boolean).map((node) => node.textContent).join("。");
+  summary?.remove();
 }
 
-// Sends a finished question. Resolves to whether the server has stored it.
-async function finish(trigger, extra = {}) {
-  wish.sent = true;
-  clearTimeout(rest);
-  const body = JSON.stringify({ intent_id: wish.id, query: wish.text, trigger, ...extra });
+function alarm(text) {
+  return make("p", { className: "note bad", role: "alert" }, text);
+}
+
+// Builds templates/search/receipt.html from the API's answer: where cookies are blocked the results page cannot know whose question it was.
+function receiptOf({ verdict, ticket }) {
+  const path = new URL(ticket.url, location.href).pathname;
+  const others = ticket.followers > 1 ? `另有 ${ticket.followers - 1} 位同事在等同一个答案。` : "";
+  const words = make("p", {}, `${others}有人回复后，这里和“我的提问”会提醒你。`);
+  const undo = make("button", { className: "link", type: "button" }, "撤销");
+  const actions = make("div", { className: "actions" }, make("a", { href: `${path}#details` }, "补充说明"), undo);
+  undo.onclick = async () => {
+    const done = await post(`/api/v1/tickets/${path.split("/").pop()}/withdraw`, {}).then(({ ok }) => ok, () => false);
+    words.textContent = status.textContent = done ? "你已撤销这个提问，不会再有提醒。" : "没能撤销，请检查网络后再点一次。";
+    if (done) actions.remove();
+  };
+  const title = `${verdict === "unanswered" ? "还没有答案，" : ""}已替你记下（T-${ticket.number}）`;
+  return make("section", { className: "receipt" }, make("h2", { className: "plain" }, title), words, actions);
+}
+
+async function post(url, body) {
+  const answer = await fetch(url, { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return { ok: answer.ok, status: answer.status, text: await answer.text() };
+}
+
+// Sends a finished question. Resolves to the server's answer once it is stored; to null when that failed, and the wish counts as unsent again.
+async function finish(trigger, text, extra = {}, mine = wish) {
+  for (const late of owed.splice(0)) finish(...late);
+  if (mine === wish) clearTimeout(rest);
+  mine.sent = true;
+  mine.asked = text;
   try {
-    const answer = await fetch("/api/v1/intents", { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body });
-    await answer.text();
-    return answer.ok;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const answer = await post("/api/v1/intents", { intent_id: mine.id, query: text.slice(0, KEPT), trigger, ...extra });
+      if (answer.ok) {
+        mine.stored = text;
+        return JSON.parse(answer.text);
+      }
+      if (answer.status !== 409) break;
+      mine.id = newId(); // the id belongs to another person by now
+    }
   } catch {
-    return false;
+    // without network: as refused
   }
+  mine.sent = mine.stored === text;
+  if (mine !== wish && !mine.sent) hold([trigger, text, extra, mine]);
+  return null;
 }
 
+// Keeps a failed send of an earlier wish, unless the wish of now says the same in other words and is still to be sent.
+function hold(late) {
+  const [, text] = late;
+  if (wish.sent || !related(text, wish.text || wish.fullest)) return owed.push(late);
+  wish.before = "";
+  note(text);
+}
+
+// Tells whether two wordings are one wish being typed or corrected: one holds the other, or they differ only in the middle.
 function related(one, other) {
-  return one.includes(other) || other.includes(one);
+  const least = Math.min(one.length, other.length);
+  let [head, tail] = [0, 0];
+  while (head < least && one[head] === other[head]) head++;
+  while (head + tail < least && one.at(-1 - tail) === other.at(-1 - tail)) tail++;
+  return one.includes(other) || other.includes(one) || head + tail >= 0.3 * (one.length + other.length);
 }
 
-function typed() {
-  const text = box.value.trim();
-  clearTimeout(debounce);
-  clearTimeout(rest);
+// Takes `text` for what is wished now: the same wish in other words, or a new one. What a new one replaces is sent.
+function heed(text) {
   if (text === wish.text) return;
-  if (!wish.sent && wish.text && wish.text === shown && text && !related(text, wish.text)) finish("next");
-  if (wish.sent && text) wish = { id: newId(), text, sent: false };
-  else if (text) wish.text = text;
-  if (!text) return clear();
-  debounce = setTimeout(() => show(text, { typing: "1" }), DEBOUNCE);
-  rest = setTimeout(() => !wish.sent && finish("idle"), REST);
+  const other = !wish.sent && wish.fullest && !related(text, wish.fullest);
+  if (other && wish.fullest.length > 1) finish("next", wish.fullest);
+  if (other || wish.sent) wish = { id: newId(), text, fullest: "", before: wish.asked ?? wish.text, sent: false };
+  else wish.text = text;
 }
 
-function clear() {
-  sequence++;
-  running?.abort();
-  if (!home) return;
-  results.hidden = true;
-  home.hidden = false;
+// Notes a wording that was searched. One that only shortens the question sent before is that question being deleted.
+function note(text) {
+  if (!wish.sent && text.length > wish.fullest.length && !wish.before.includes(text)) wish.fullest = text;
 }
 
-async function submit(trigger) {
-  const text = box.value.trim();
+// Sends what was left standing: the wording in the box, or the fullest of those that were deleted from it.
+function leave() {
+  for (const late of owed.splice(0)) finish(...late);
+  if (wish.text) note(wish.text);
+  if (!wish.sent && wish.fullest) finish("leave", wish.text.length > 1 ? wish.text : wish.fullest);
+}
+
+async function submit(trigger, text) {
   if (!text) return box.focus();
   clearTimeout(debounce);
   clearTimeout(rest);
-  if (text !== wish.text) wish = { id: newId(), text, sent: false };
-  if (trigger === "enter" && wish.sent && shown === text && results.querySelector(".receipt")) return;
-  const stored = await finish(trigger);
-  await show(text, stored ? { i: wish.id } : {});
-  if (stored) history.pushState(null, "", address(text.slice(0, 400), { i: wish.id }));
-  else {
-    wish.sent = false;
-    const note = document.createElement("p");
-    note.className = "note bad";
-    note.setAttribute("role", "alert");
-    note.textContent = "没能记下这个问题。检查网络后再按一次回车。";
-    results.prepend(note);
+  heed(text);
+  const mine = wish;
+  if (trigger === "enter" && mine.sent && shown === text && !results.hidden && results.querySelector(".receipt")) return;
+  const said = await finish(trigger, text);
+  if (mine !== wish) return; // typed on meanwhile
+  const came = await show(text, said ? { i: mine.id } : {});
+  if (came === null || mine !== wish) return;
+  if (!said) return results.prepend(alarm("没能记下这个问题。检查网络后再按一次回车。"));
+  if (said.ticket && !results.querySelector(".receipt")) {
+    results.querySelectorAll(".hint, [data-unsolved]").forEach((offer) => offer.remove());
+    results.prepend(receiptOf(said));
+    announce();
   }
   results.querySelector(".receipt")?.scrollIntoView({ block: "nearest" });
+  const url = address(text.slice(0, 400), { i: mine.id });
+  if (came && url !== `/search${loaded}`) history.pushState(null, "", url);
+  loaded = location.search;
 }
 
-box.addEventListener("input", (event) => {
-  if (!event.isComposing || LIVE_COMPOSITION) typed();
+function typed() {
+  clearTimeout(debounce);
+  clearTimeout(rest);
+  const text = box.value.trim();
+  if (!text) return clear();
+  heed(text);
+  if (text === shown && !running) reveal();
+  else debounce = setTimeout(search, DEBOUNCE, text);
+  rest = setTimeout(() => !wish.sent && wish.text !== wish.before && finish("idle", wish.text), REST);
+}
+
+function search(text) {
+  if (!composing) note(text);
+  show(text, { typing: "1" });
+}
+
+function clear() {
+  if (!wish.sent) wish.text = "";
+  sequence++;
+  running?.abort();
+  running = null;
+  results.removeAttribute("aria-busy");
+  status.textContent = "";
+  if (home) [results.hidden, home.hidden] = [true, false];
+}
+
+box.addEventListener("compositionstart", () => {
+  composing = true;
+  clearTimeout(debounce);
+  clearTimeout(rest);
 });
-box.addEventListener("compositionend", typed);
+box.addEventListener("compositionend", () => {
+  composing = false;
+  typed();
+});
+box.addEventListener("input", (event) => {
+  if (!event.isComposing) return typed();
+  clearTimeout(debounce);
+  const text = box.value.trim();
+  if (LIVE_COMPOSITION && text) debounce = setTimeout(search, DEBOUNCE, text);
+});
 box.addEventListener("keydown", (event) => {
   if (event.isComposing || event.keyCode === 229) return;
-  if (event.key === "ArrowDown") {
-    const first = results.querySelector("[data-hit]");
-    if (first && !results.hidden) {
-      event.preventDefault();
-      first.focus();
-    }
+  const first = !results.hidden && results.querySelector("[data-hit]");
+  if (event.key === "ArrowDown" && first) {
+    event.preventDefault();
+    first.focus();
   } else if (event.key === "Escape" && box.value) {
     event.preventDefault();
     box.value = "";
     typed();
   }
 });
-box.addEventListener("blur", () => setTimeout(() => !wish.sent && wish.text && document.activeElement !== box && finish("leave"), 400));
+box.addEventListener("blur", () => setTimeout(() => !composing && document.activeElement !== box && leave(), 400));
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  submit("enter");
+  submit("enter", box.value.trim());
 });
 
 results.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-unsolved]")) return;
   event.preventDefault();
-  submit("unsolved");
+  const text = event.target.elements.q.value.trim(); // what these results answer, whatever became of the box
+  box.value ||= text;
+  submit("unsolved", text);
 });
 
 results.addEventListener("click", (event) => {
   const hit = event.target.closest("[data-hit]");
-  if (!hit) return;
+  const text = wish.text || shown;
+  if (!hit || !text) return;
   try {
-    sessionStorage.setItem("kb-question", wish.text);
+    sessionStorage.setItem("kb-question", text);
   } catch {
     // a browser that keeps nothing only loses the prefilled question
   }
-  if (wish.text) finish("open", { opened: hit.dataset.hit, rank: Number(hit.dataset.rank) });
+  finish("open", text, { opened: hit.dataset.hit, rank: Number(hit.dataset.rank) });
 });
 
 results.addEventListener("keydown", (event) => {
   const hits = [...results.querySelectorAll("[data-hit]")];
   const at = hits.indexOf(document.activeElement);
-  if (at < 0) return;
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step) {
-    event.preventDefault();
-    (hits[at + step] ?? (step < 0 ? box : hits[at])).focus();
-  } else if (event.key === "Escape") {
-    event.preventDefault();
-    box.focus();
-  }
+  const to = { ArrowDown: hits[at + 1] ?? hits[at], ArrowUp: hits[at - 1] ?? box, Escape: box }[event.key];
+  if (at < 0 || !to) return;
+  event.preventDefault();
+  to.focus();
 });
 
-addEventListener("pagehide", () => !wish.sent && wish.text && finish("leave"));
-addEventListener("popstate", () => location.reload());
+addEventListener("pagehide", leave);
+addEventListener("popstate", () => location.search !== loaded && location.reload()); // a jump inside the page changes only the fragment

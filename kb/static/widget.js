@@ -9,7 +9,7 @@
   const SEARCHED = 400, KEPT = 2000; // characters the server reads of a search, of a finished question
   const OFFLINE = "暂时连不上帮助中心，请稍后再试。";
   const EMPTY = "再多说几个字，比如“发票查验失败”";
-  const LIMITED = "今天记下的问题太多了，请稍后再试或直接联系财务支持。";
+  const LIMITED = "这一小时记下的问题太多了，请稍后再试，急用请直接联系财务支持。";
   const UNSOLVED = "没找到？记下我的问题";
 
   const DARK = "--bg:#1a1e20;--ink:#e4e8e9;--soft:#a3adb1;--line:#363d40;--accent:#8fc1d8;--on:#10202a;--mark:#27434f;--tint:#22282b;color-scheme:dark";
@@ -122,11 +122,13 @@ mark{background:var(--mark);color:var(--ink)}
     }
   }
 
+  let policy = null; // made once: a page that allows our policy refuses a second of its name
+
   /* Returns the server's HTML as nodes. The server has sanitised it; the host page should not need to trust that: no scripts, no attributes but these. */
   function nodes(html, from) {
     const out = document.createDocumentFragment();
     try {
-      const policy = window.trustedTypes ? trustedTypes.createPolicy("zhida", { createHTML: (text) => text }) : { createHTML: String };
+      policy = policy || (window.trustedTypes ? trustedTypes.createPolicy("zhida", { createHTML: (text) => text }) : { createHTML: String });
       const parsed = new DOMParser().parseFromString(policy.createHTML(html), "text/html").body;
       parsed.querySelectorAll("script,style,link,meta,base,template,iframe,object,embed,form,input,button,svg,math").forEach((node) => node.remove());
       for (const node of parsed.querySelectorAll("*")) {

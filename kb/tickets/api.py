@@ -13,6 +13,7 @@ from kb.web.forms import json_object, text_of
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
+    from indexer.published import Published
     from kb.services import Services
 
 
@@ -25,8 +26,9 @@ def blueprint(services: Services) -> Blueprint:
         base_url = services.config.base_url
         with services.db.read() as session:
             mine = lifecycle.share(session, token)
+            published = services.library.current()
             replies = [
-                {"at": event.at.isoformat(), "text": event.body, "article": event.article, "url": f"{base_url}/a/{event.article}" if event.article else None}
+                {"at": event.at.isoformat(), "text": event.body, **_article(published, event.article, base_url)}
                 for event in mine.ticket.events
                 if event.kind in {lifecycle.Kind.REPLIED, lifecycle.Kind.RESOLVED}
             ]
@@ -34,7 +36,7 @@ def blueprint(services: Services) -> Blueprint:
                 number=mine.ticket.number,
                 state=lifecycle.state(mine.ticket).value,
                 question=mine.wording,
-                followers=len(lifecycle.followers(mine.ticket)),
+                followers=lifecycle.people(session, mine.ticket)[0],
                 opened_at=mine.ticket.opened_at.isoformat(),
                 withdrawn=mine.withdrawn_at is not None,
                 news=lifecycle.has_news(mine),
@@ -45,8 +47,15 @@ def blueprint(services: Services) -> Blueprint:
     @views.post("/<token>/<action>")
     def act(token: str, action: str) -> ResponseReturnValue:
         data = json_object()
-        details, contact = text_of(data, "details", most=20_000, required=False), text_of(data, "contact", most=200, required=False)
+        details = text_of(data, "details", most=20_000, required=False) if "details" in data else None
+        contact = text_of(data, "contact", most=200, required=False) if "contact" in data else None
         perform(services, token, action, details, contact)
         return jsonify(status="ok")
 
     return views
+
+
+def _article(published: Published, id_: str, base_url: str) -> dict[str, str | None]:
+    """Return the article of a reply as far as askers may read it."""
+    readable = published.article(id_) is not None
+    return {"article": id_ if readable else "", "url": f"{base_url}/a/{id_}" if readable else None}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, redirect, render_template, request
 
 from indexer.build import last_outcome
+from indexer.published import EVERYONE
 from kb.accounts.roles import Right
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.search.answer import answer
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from kb.services import Services
-    from kb.tickets.models import Ticket
 
-_ALL = frozenset({"*"})
 VIEWS = {"open": "待处理", "silent": "无人等待", "done": "已解决", "all": "全部"}
 
 
@@ -36,9 +35,13 @@ def blueprint(services: Services) -> Blueprint:
         if view not in VIEWS:
             raise InvalidRequestError("unknown_view", "没有这个视图。请从工单列表上方选择。", 404)
         with services.db.read() as session:
-            tickets = lifecycle.newest(session)
-            counts = {name: sum(_in_view(ticket, name) for ticket in tickets) for name in VIEWS}
-            shown = lifecycle.by_demand(ticket for ticket in tickets if _in_view(ticket, view))
+            unsolved = lifecycle.by_demand(lifecycle.open_tickets(session))
+            waited_for = [ticket for ticket in unsolved if lifecycle.waiting(ticket)]
+            silent = [ticket for ticket in unsolved if not lifecycle.waiting(ticket)]
+            done = lifecycle.closed_tickets(session) if view in {"done", "all"} else []
+            shown = {"open": waited_for, "silent": silent, "done": done, "all": [*unsolved, *done]}[view]
+            total = sum(lifecycle.decisions(session).values())
+            counts = {"open": len(waited_for), "silent": len(silent), "done": total - len(unsolved), "all": total}
             modules = {module.id: module.name for module in services.library.current().modules}
             return render_template(
                 "tickets/queue.html",
@@ -58,8 +61,8 @@ def blueprint(services: Services) -> Blueprint:
         published = services.library.current()
         with services.db.read() as session:
             found = lifecycle.find(session, number)
-            suggested = {hit.article.id: hit for hit in reversed(answer(published, found.question, audience=_ALL).hits)}
-            articles = sorted(published.articles.values(), key=lambda one: one.id)
+            suggested = {hit.article.id: hit for hit in reversed(answer(published, found.question).hits)}
+            articles = sorted((one for one in published.articles.values() if published.visible(one, EVERYONE)), key=lambda one: one.id)
             return render_template(
                 "tickets/desk_ticket.html",
                 ticket=found,
@@ -75,8 +78,10 @@ def blueprint(services: Services) -> Blueprint:
     def act(number: int, action: str) -> ResponseReturnValue:
         staff, now = require(Right.DESK), services.now()
         body, article = clean(request.form.get("body", "")), request.form.get("article", "").strip()
-        if article and article not in services.library.current().articles:
-            raise InvalidRequestError("unknown_article", f"没有文章 {article[:200]}。请从列表里选，格式是 模块/文章名。")
+        if article and services.library.current().article(article) is None:
+            raise InvalidRequestError(
+                "unknown_article", f"没有文章 {article[:200]}，或者提问的人看不到它（只对部分人开放）。请从列表里选，格式是 模块/文章名。"
+            )
         with services.db.write() as session:
             found = lifecycle.find(session, number)
             match action:
@@ -96,11 +101,6 @@ def blueprint(services: Services) -> Blueprint:
         require(Right.DESK)
         with services.db.read() as session:
             text = draft(lifecycle.find(session, number), services.now().date())
-        return Response(text, mimetype="text/markdown", headers={"Content-Disposition": f"attachment; filename=T-{number}.md"})
+        return Response(text, mimetype="text/markdown", headers={"Content-Disposition": f"attachment; filename=t-{number}.md"})
 
     return views
-
-
-def _in_view(ticket: Ticket, view: str) -> bool:
-    waiting, is_open = lifecycle.waiting(ticket) > 0, lifecycle.is_open(ticket)
-    return {"open": is_open and waiting, "silent": is_open and not waiting, "done": not is_open, "all": True}[view]

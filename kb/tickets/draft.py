@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from indexer.article import PLACEHOLDER
 from kb.tickets import lifecycle
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ MAX_QUESTIONS = 8
 
 def draft(ticket: Ticket, today: date) -> str:
     """Return a Markdown file for an editor to finish; the agent's last reply is its first text."""
-    wordings = [phrasing.text for phrasing in sorted(ticket.phrasings, key=lambda one: (-one.asked, one.id))]
+    wordings = [phrasing.text for phrasing in sorted(ticket.phrasings, key=lambda one: (-one.asked, one.id)) if phrasing.asked]
     meta = {
         "title": ticket.question,
         "questions": wordings[:MAX_QUESTIONS],
@@ -28,6 +29,6 @@ def draft(ticket: Ticket, today: date) -> str:
         "answers": [ticket.name],
     }
     reply = next((event.body for event in reversed(ticket.events) if event.kind in {lifecycle.Kind.REPLIED, lifecycle.Kind.RESOLVED} and event.body), "")
-    body = reply or "（先写答案，一到三句话。）"
+    body = reply or PLACEHOLDER
     front = yaml.safe_dump(meta, allow_unicode=True, sort_keys=False, width=1000)
-    return f"---\n{front}---\n\n{body}\n\n## 怎么做\n\n1. \n\n## 还是不行怎么办\n\n准备好截图，联系财务支持：{{{{company.finance_contact}}}}。\n"
+    return f"---\n{front}---\n\n{body}\n\n## 怎么做\n\n1. {PLACEHOLDER}\n\n## 还是不行怎么办\n\n准备好截图，联系财务支持：{{{{company.finance_contact}}}}。\n"

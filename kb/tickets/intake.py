@@ -17,7 +17,7 @@ from kb.search.intents import MAX_QUERY, Effect, Trigger
 from kb.search.models import Intent
 from kb.tickets import lifecycle
 from kb.tickets.clusters import open_ticket_for
-from kb.tickets.models import Follower, Ticket
+from kb.tickets.models import Ticket
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A finished question as it came in. `person` is who asks (see web.person); staff are counted, never ticketed."""
+    """A finished question as it came in. `person` is who asks (see kb.web.visitor); staff are counted, never ticketed."""
 
     intent_id: str
     query: str
@@ -44,13 +44,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a question. `followers` counts people, this one included; `number` is None without a ticket."""
+    """What became of a question. `followers` counts people, this one included, `waiting` those of them who saw a receipt; `number` is None without a ticket."""
 
     verdict: Verdict
     new: bool
     number: int | None = None
     token: str = ""
     followers: int = 0
+    waiting: int = 0
     limited: bool = False
 
 
@@ -61,16 +62,18 @@ def record(db: Database, published: Published, finished: Finished, now: datetime
     Raises ConflictError when the id belongs to somebody else.
     """
     said = answer(published, finished.query)
+    finished = replace(finished, query=finished.query[: 2 * MAX_QUERY])
     if not intents.finishes(finished.query, finished.trigger):
         return Receipt(said.verdict, new=False)
-    finished = replace(
-        finished, query=masked(finished.query[: 2 * MAX_QUERY])[:MAX_QUERY], opened=finished.opened if finished.opened in published.articles else None
-    )
+    finished = replace(finished, query=masked(finished.query)[:MAX_QUERY], opened=finished.opened if finished.opened in published.articles else None)
+    with db.read() as session:  # comparing wordings takes time that nobody else should wait for
+        last = _last_intent(session, finished.person, now)
+        refined = last.id if last is not None and _refines(last, finished.query, now) else None
     with db.write() as session:
-        return _record(session, published, said, finished, now, tickets_per_hour)
+        return _record(session, published, said, finished, now, tickets_per_hour, refined)
 
 
-def _record(session: Session, published: Published, said: Answer, finished: Finished, now: datetime, tickets_per_hour: int) -> Receipt:
+def _record(session: Session, published: Published, said: Answer, finished: Finished, now: datetime, tickets_per_hour: int, refined: str | None) -> Receipt:
     query = finished.query
     intent = session.get(Intent, finished.intent_id)
     if intent is not None and intent.person != finished.person:
@@ -78,13 +81,14 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
     if intent is not None and intent.query == query and not intents.stronger(finished.trigger, Trigger(intent.trigger)):
         _note_opened(intent, finished)
         return _receipt(session, intent, new=False)
-    before = intent or _refined(session, finished, query, now)
+    last = _last_intent(session, finished.person, now) if intent is None else None
+    before = intent or (last if last is not None and last.id == refined else None)
     previous = before.ticket_number if before else None
     if intent is None:
         intent = Intent(id=finished.intent_id, person=finished.person, at=now, staff=finished.staff, limited=False)
         session.add(intent)
     else:
-        intent.revised_at = now
+        intent.revised_at, intent.superseded_by = now, None
     _fill(intent, published, said, finished, query)
     wants = intents.effect(said.verdict, finished.trigger) is Effect.TICKET
     intent.limited = wants and (finished.staff or _over_limit(session, finished.person, now, tickets_per_hour, previous))
@@ -98,19 +102,16 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
     return _receipt(session, intent, new=before is None)
 
 
-def _refined(session: Session, finished: Finished, query: str, now: datetime) -> Intent | None:
-    """Return the same person's last intent when this question revises it."""
-    last = session.scalar(
-        select(Intent)
-        .where(Intent.person == finished.person, Intent.superseded_by.is_(None), Intent.at <= now)
-        .order_by(func.coalesce(Intent.revised_at, Intent.at).desc())
-        .limit(1)
-    )
-    if last is None:
-        return None
+def _last_intent(session: Session, person: str, now: datetime) -> Intent | None:
+    """Return what this person asked last, as far as it was not revised since."""
+    mine = select(Intent).where(Intent.person == person, Intent.superseded_by.is_(None), Intent.at <= now)
+    return session.scalar(mine.order_by(func.coalesce(Intent.revised_at, Intent.at).desc()).limit(1))
+
+
+def _refines(last: Intent, query: str, now: datetime) -> bool:
+    """Tell whether this question revises the person's last one."""
     before, after = intents.Asked(last.query, last.revised_at or last.at), intents.Asked(query, now)
-    promised = last.ticket_number is not None and Trigger(last.trigger).receipt
-    return last if intents.revises(before, after, promised=promised) else None
+    return intents.revises(before, after, promised=last.ticket_number is not None and Trigger(last.trigger).receipt)
 
 
 def _fill(intent: Intent, published: Published, said: Answer, finished: Finished, query: str) -> None:
@@ -139,16 +140,23 @@ def _over_limit(session: Session, person: str, now: datetime, allowed: int, prev
 def _move_ticket(session: Session, intent: Intent, said: Answer, previous: int | None, now: datetime, *, wanted: bool, receipt: bool) -> int | None:
     """Bring a person's question into the right ticket and return its number: the one it was in, another open one, a new one, or none."""
     old = session.get(Ticket, previous) if previous is not None else None
-    mine = next((one for one in lifecycle.followers(old) if one.person == intent.person), None) if old else None
+    share = lifecycle.share_of(session, old, intent.person) if old is not None else None
+    mine = share if share is not None and share.withdrawn_at is None else None
     target = open_ticket_for(session, intent.key) if wanted else None
-    if old is not None and mine is not None and target is not old:
-        if lifecycle.touched(old):
-            return old.number if not wanted else _join(session, target, intent, said, now, receipt=receipt)
-        if wanted and target is None and lifecycle.followers(old) == [mine]:
-            lifecycle.reword(session, old, intent.query, intent.key, now)
+    if old is not None and mine is not None:
+        settled = lifecycle.touched(old) or lifecycle.has_told(mine)
+        alone = not settled and lifecycle.people(session, old)[0] == 1
+        if target is old and mine.wording == intent.query:
             mine.waiting = mine.waiting or receipt
             return old.number
-        lifecycle.withdraw(old, mine, now)
+        if wanted and target in {None, old} and alone:
+            lifecycle.reword(old, mine, intent.query, intent.key, now)
+            mine.waiting = mine.waiting or receipt
+            return old.number
+        if target is not old and settled:
+            return old.number if not wanted else _join(session, target, intent, said, now, receipt=receipt)
+        if target is not old:
+            lifecycle.withdraw(old, mine, now)
     return _join(session, target, intent, said, now, receipt=receipt or bool(mine and mine.waiting)) if wanted else None
 
 
@@ -171,10 +179,11 @@ def _receipt(session: Session, intent: Intent, *, new: bool) -> Receipt:
     while intent.superseded_by is not None and (later := session.get(Intent, intent.superseded_by)) is not None:
         intent = later
     ticket = session.get(Ticket, intent.ticket_number) if intent.ticket_number is not None else None
-    mine = session.scalar(select(Follower).where(Follower.ticket_number == ticket.number, Follower.person == intent.person)) if ticket else None
+    mine = lifecycle.share_of(session, ticket, intent.person) if ticket else None
     if ticket is None or mine is None or mine.withdrawn_at is not None:
         return Receipt(Verdict(intent.verdict), new=new, limited=intent.limited)
-    return Receipt(Verdict(intent.verdict), new=new, number=ticket.number, token=mine.token, followers=len(lifecycle.followers(ticket)))
+    followers, waiting = lifecycle.people(session, ticket)
+    return Receipt(Verdict(intent.verdict), new=new, number=ticket.number, token=mine.token, followers=followers, waiting=waiting)
 
 
 def receipt_of(db: Database, intent_id: str, person: str) -> Receipt | None:

@@ -6,7 +6,8 @@ import secrets
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import object_session, selectinload
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.masking import masked
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 MAX_TEXT = 20_000
@@ -58,6 +60,7 @@ _STATE_AFTER = {
     Kind.WITHDRAWN: State.CLOSED,
 }
 _OPEN = {State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.WAITING}
+_OPENING = (Kind.OPENED, Kind.REOPENED)
 _BY_AGENT = {Kind.ASSIGNED, Kind.REPLIED, Kind.RESOLVED}
 
 
@@ -95,6 +98,11 @@ def touched(ticket: Ticket) -> bool:
     return any(Kind(event.kind) in _BY_AGENT for event in ticket.events)
 
 
+def has_told(follower: Follower) -> bool:
+    """Tell whether a person added something of their own, which belongs to these words and no others."""
+    return bool(follower.details or follower.contact)
+
+
 def replied(ticket: Ticket) -> bool:
     """Tell whether an agent has said something to those who wait."""
     return any(Kind(event.kind) in {Kind.REPLIED, Kind.RESOLVED} for event in ticket.events)
@@ -121,10 +129,24 @@ def share(session: Session, token: str) -> Follower:
     return follower
 
 
+def share_of(session: Session, ticket: Ticket, person: str) -> Follower | None:
+    """Return a person's share in a ticket, withdrawn or not, without loading everybody else's."""
+    return session.scalar(select(Follower).where(Follower.ticket_number == ticket.number, Follower.person == person))
+
+
+def people(session: Session, ticket: Ticket) -> tuple[int, int]:
+    """Return how many people have a share in a ticket, and how many of them wait."""
+    counted = select(func.count(), func.count(case((Follower.waiting.is_(True), 1)))).where(
+        Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None)
+    )
+    share, wait = session.execute(counted).one()
+    return int(share), int(wait)
+
+
 def open_ticket(session: Session, question: str, module: str, now: datetime) -> Ticket:
     """Open a ticket for a masked question."""
     last = session.scalar(select(func.max(Ticket.number)))
-    ticket = Ticket(number=max(FIRST_NUMBER, (last or 0) + 1), question=question, module=module, opened_at=now, events=[], followers=[], phrasings=[])
+    ticket = Ticket(number=max(FIRST_NUMBER, (last or 0) + 1), question=question, module=module, opened_at=now, events=[], phrasings=[])
     session.add(ticket)
     _record(ticket, Kind.OPENED, now, "asker", body=question)
     return ticket
@@ -132,10 +154,13 @@ def open_ticket(session: Session, question: str, module: str, now: datetime) -> 
 
 def join(ticket: Ticket, person: str, wording: str, key: str, now: datetime, *, receipt: bool) -> Follower:
     """Give a person a share in a ticket and count their wording; who is in already keeps the same page. A receipt makes them wait."""
-    follower = next((one for one in ticket.followers if one.person == person), None)
+    session = _session_of(ticket)
+    session.flush()
+    follower = share_of(session, ticket, person)
     if follower is None:
-        follower = Follower(person=person, token=secrets.token_urlsafe(24), wording=wording, waiting=receipt, joined_at=now, details="", contact="")
-        ticket.followers.append(follower)
+        token = secrets.token_urlsafe(24)
+        follower = Follower(ticket_number=ticket.number, person=person, token=token, wording=wording, waiting=receipt, joined_at=now, details="", contact="")
+        session.add(follower)
     elif follower.withdrawn_at is not None:
         follower.withdrawn_at, follower.joined_at, follower.waiting, follower.wording = None, now, receipt, wording
     else:
@@ -148,15 +173,13 @@ def join(ticket: Ticket, person: str, wording: str, key: str, now: datetime, *, 
     return follower
 
 
-def reword(session: Session, ticket: Ticket, wording: str, key: str, now: datetime) -> None:
-    """Put better words in the place of the only wording of an untouched ticket."""
+def reword(ticket: Ticket, follower: Follower, wording: str, key: str, now: datetime) -> None:
+    """Put better words in the place of the only wording of a ticket that one person alone opened and nobody touched."""
     for phrasing in list(ticket.phrasings):
         ticket.phrasings.remove(phrasing)
-        session.delete(phrasing)
-    ticket.question = wording
+        _session_of(ticket).delete(phrasing)
+    ticket.question = follower.wording = wording
     ticket.phrasings.append(Phrasing(text=wording, key=key, asked=1, first_at=now, last_at=now))
-    for follower in followers(ticket):
-        follower.wording = wording
     _record(ticket, Kind.REWORDED, now, "asker", body=wording)
 
 
@@ -170,13 +193,16 @@ def withdraw(ticket: Ticket, follower: Follower, now: datetime) -> None:
     phrasing = next((one for one in ticket.phrasings if one.text == follower.wording), None)
     if phrasing is not None:
         phrasing.asked = max(0, phrasing.asked - 1)
-    if not followers(ticket) and is_open(ticket):
+    session = _session_of(ticket)
+    session.flush()
+    if people(session, ticket)[0] == 0 and is_open(ticket):
         _record(ticket, Kind.WITHDRAWN, now, "asker")
 
 
-def add_details(follower: Follower, details: str, contact: str) -> None:
-    """Keep what a person adds, as written, for them and the agents. Raises InvalidRequestError when it is too long."""
-    details, contact = details.strip(), contact.strip()
+def add_details(follower: Follower, details: str | None, contact: str | None) -> None:
+    """Keep what a person adds, as written, for them and the agents; None leaves it as it was. Raises InvalidRequestError when it is too long."""
+    details = follower.details if details is None else details.strip()
+    contact = follower.contact if contact is None else contact.strip()
     if len(details) > MAX_TEXT or len(contact) > MAX_CONTACT:
         raise InvalidRequestError("too_long", f"补充说明最多 {MAX_TEXT} 字，联系方式最多 {MAX_CONTACT} 字。请删减后再提交。")
     follower.details, follower.contact = details, contact
@@ -235,17 +261,59 @@ def has_news(follower: Follower) -> bool:
 def of_person(session: Session, person: str, limit: int = 100) -> list[Follower]:
     """Return a person's shares that were not withdrawn, newest first."""
     query = select(Follower).where(Follower.person == person, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True)).order_by(Follower.id.desc())
-    return list(session.scalars(query.limit(limit)))
+    return list(session.scalars(query.options(selectinload(Follower.ticket)).limit(limit)))
 
 
 def newest(session: Session, limit: int = 500) -> list[Ticket]:
-    """Return the newest tickets first."""
-    return list(session.scalars(select(Ticket).order_by(Ticket.number.desc()).limit(limit)))
+    """Return the newest tickets with their people, newest first."""
+    return list(session.scalars(select(Ticket).options(selectinload(Ticket.followers)).order_by(Ticket.number.desc()).limit(limit)))
+
+
+def open_tickets(session: Session) -> list[Ticket]:
+    """Return every open ticket with its people, however many there are: none may drop out of sight."""
+    numbers = select(TicketEvent.ticket_number).where(TicketEvent.id.in_(_last_decisions()), TicketEvent.kind.in_([kind.value for kind in _OPENING]))
+    return list(session.scalars(select(Ticket).options(selectinload(Ticket.followers)).where(Ticket.number.in_(numbers)).order_by(Ticket.number)))
+
+
+def closed_tickets(session: Session, limit: int = 500) -> list[Ticket]:
+    """Return the newest tickets that are not open, with their people."""
+    numbers = select(TicketEvent.ticket_number).where(TicketEvent.id.in_(_last_decisions()), TicketEvent.kind.not_in([kind.value for kind in _OPENING]))
+    query = select(Ticket).options(selectinload(Ticket.followers)).where(Ticket.number.in_(numbers)).order_by(Ticket.number.desc()).limit(limit)
+    return list(session.scalars(query))
+
+
+def decisions(session: Session) -> dict[str, int]:
+    """Return how many tickets there are by the last event that opened or ended them."""
+    counted = select(TicketEvent.kind, func.count()).where(TicketEvent.id.in_(_last_decisions())).group_by(TicketEvent.kind)
+    return {str(kind): int(count) for kind, count in session.execute(counted)}
+
+
+def _last_decisions() -> Select[int]:
+    """Select, for each ticket, the last event that opened or ended it."""
+    deciding = [kind.value for kind in (*_OPENING, Kind.RESOLVED, Kind.CONFIRMED, Kind.WITHDRAWN)]
+    return select(func.max(TicketEvent.id)).where(TicketEvent.kind.in_(deciding)).group_by(TicketEvent.ticket_number)
+
+
+def news_for(session: Session, person: str) -> int:
+    """Return how many of a person's questions have a reply that they have not seen."""
+    unseen = (Follower.seen_at.is_(None)) | (TicketEvent.at > Follower.seen_at)
+    mine = (Follower.person == person, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True))
+    replies = TicketEvent.kind.in_([Kind.REPLIED.value, Kind.RESOLVED.value])
+    joined = select(func.count(func.distinct(Follower.id))).join(TicketEvent, TicketEvent.ticket_number == Follower.ticket_number)
+    return session.scalar(joined.where(*mine, replies, unseen)) or 0
 
 
 def by_demand(tickets: Iterable[Ticket]) -> list[Ticket]:
     """Order by people waiting, then by all people, then oldest first: one loud person does not lead the queue."""
     return sorted(tickets, key=lambda ticket: (-waiting(ticket), -len(followers(ticket)), ticket.number))
+
+
+def _session_of(ticket: Ticket) -> Session:
+    """Return the session that a stored ticket belongs to."""
+    session = object_session(ticket)
+    if session is None:
+        raise ValueError("a ticket outside a session can only be read")
+    return session
 
 
 def _require_open(ticket: Ticket) -> None:

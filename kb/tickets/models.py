@@ -22,7 +22,7 @@ class Ticket(Base):
     module: Mapped[str] = mapped_column(String(80))
     opened_at: Mapped[datetime] = mapped_column(Moment)
     events: Mapped[list[TicketEvent]] = relationship(order_by="TicketEvent.id", lazy="selectin")
-    followers: Mapped[list[Follower]] = relationship(order_by="Follower.id", lazy="selectin")
+    followers: Mapped[list[Follower]] = relationship(order_by="Follower.id")
     phrasings: Mapped[list[Phrasing]] = relationship(order_by="Phrasing.id", lazy="selectin")
 
     @property

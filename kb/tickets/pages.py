@@ -47,7 +47,7 @@ def blueprint(services: Services) -> Blueprint:
     return views
 
 
-def perform(services: Services, token: str, action: str, details: str, contact: str) -> None:
+def perform(services: Services, token: str, action: str, details: str | None, contact: str | None) -> None:
     """Do what an asker may do with their ticket. Raises InvalidRequestError for what they may not."""
     now = services.now()
     with services.db.write() as session:
@@ -60,7 +60,7 @@ def perform(services: Services, token: str, action: str, details: str, contact: 
             case "confirm":
                 lifecycle.confirm(mine.ticket, mine, now)
             case "reopen":
-                lifecycle.reopen(mine.ticket, mine, details, now)
+                lifecycle.reopen(mine.ticket, mine, details or "", now)
             case "seen":
                 mine.seen_at = now
             case _:

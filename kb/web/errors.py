@@ -45,7 +45,7 @@ def install(app: Flask) -> None:
         status = error.code or 500
         code, message = _MESSAGES.get(status, ("error", "这个请求无法完成。请返回上一页再试。"))
         if type(error).__name__ == "CSRFError":
-            code, message = "form_expired", "页面停留太久，表单已失效。请刷新页面后再提交一次，内容不会丢。"
+            code, message = "form_expired", "表单已失效。请返回上一页，刷新后再提交一次；提交前先复制你写的内容。"
         answer = _answer(status, code, message)
         answer[0].headers.update((name, value) for name, value in error.get_headers() if name != "Content-Type")  # Allow, Content-Range
         if status == 429:  # noqa: PLR2004 - the one status with a waiting time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify
@@ -62,9 +63,13 @@ def _figures(services: Services) -> CollectorRegistry:
         counted = select(Intent.verdict, func.count()).where(Intent.superseded_by.is_(None), Intent.staff.is_(False)).group_by(Intent.verdict)
         for verdict, count in session.execute(counted):
             intents.labels(verdict).set(count)
-        states = [lifecycle.state(ticket) for ticket in lifecycle.newest(session)]
+        counts = Counter(lifecycle.state(ticket) for ticket in lifecycle.open_tickets(session))
+        ended = lifecycle.decisions(session)
+    counts[lifecycle.State.RESOLVED] = ended.get(lifecycle.Kind.RESOLVED, 0)
+    counts[lifecycle.State.CONFIRMED] = ended.get(lifecycle.Kind.CONFIRMED, 0)
+    counts[lifecycle.State.CLOSED] = ended.get(lifecycle.Kind.WITHDRAWN, 0)
     for state in lifecycle.State:
-        tickets.labels(state.value).set(states.count(state))
+        tickets.labels(state.value).set(counts[state])
     published = services.library.current()
     Gauge("kb_articles", "Published articles", registry=registry).set(len(published.articles))
     Gauge("kb_sections", "Published sections", registry=registry).set(len(published.sections))

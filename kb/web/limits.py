@@ -30,4 +30,4 @@ def install(app: Flask, config: Config) -> None:
 
 def _is_health_check() -> bool:
 
-    return request.path in {"/healthz", "/readyz", "/metrics"}
+    return request.path in {"/healthz", "/readyz"}

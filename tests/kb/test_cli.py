@@ -121,7 +121,7 @@ def test_a_broken_article_is_named_and_the_live_index_stays(built, write):
     code, out, err = built("index", "build", "--json")
     assert code == 1
     assert "office/broken.md:3: error unknown-key: the front matter key kinds is unknown; did you mean kind?" in err
-    assert [(problem["path"], problem["line"], problem["rule"]) for problem in json.loads(out)["problems"]] == [("office/broken.md", 3, "unknown-key")]
+    assert [problem.split(" ")[0] for problem in json.loads(out)["problems"]] == ["office/broken.md:3:"]
     code, status = _json(built("index", "status", "--json"))
     assert (code, status["build"], status["last"]["ok"]) == (0, before, False)
     assert "FAILED" in built("index", "status")[1]

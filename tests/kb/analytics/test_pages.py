@@ -90,8 +90,8 @@ def test_the_list_is_csv_that_a_spreadsheet_opens_as_chinese(asker, second_asker
     assert answer.data.startswith(b"\xef\xbb\xbf")
     header, row = csv.reader(io.StringIO(answer.data.decode("utf-8-sig")))
     assert header == ["工单", "问题", "其他问法", "模块", "不同的人", "等待中", "首次", "最近", "状态"]
-    assert row[:3] + row[4:6] + row[8:] == ["T-1001", "打印机卡纸怎么处理", "请问打印机卡纸怎么处理呢", "2", "2", "new"]
-    assert row[6] == "2026-11-20T09:30:00+00:00"
+    assert row[:3] + row[4:6] + row[8:] == ["T-1001", "打印机卡纸怎么处理", "请问打印机卡纸怎么处理呢", "2", "2", "待处理"]
+    assert row[6] == "2026-11-20 17:30"
 
 
 def test_no_cell_of_the_csv_can_begin_a_formula(app, operator):

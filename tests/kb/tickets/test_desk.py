@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.article import parse
+from indexer.article import PLACEHOLDER, parse
 from indexer.build import build
 from indexer.lint import lint
 from indexer.lint import read as read_corpus
@@ -145,7 +145,7 @@ def test_a_draft_is_an_article_that_the_linter_and_the_builder_take(asker, secon
     agent.submit("/desk/1001", "/desk/1001/reply", body="打电话给行政，说清楼层和提示。")
     answer = agent.get("/desk/1001/draft.md")
     assert answer.mimetype == "text/markdown"
-    assert answer.headers["Content-Disposition"] == "attachment; filename=T-1001.md"
+    assert answer.headers["Content-Disposition"] == "attachment; filename=t-1001.md"
     front = parse("office/t-1001.md", answer.text).meta
     assert front["questions"] == [question, f"请问{question}"]
     assert front["answers"] == ["T-1001"]
@@ -155,9 +155,15 @@ def test_a_draft_is_an_article_that_the_linter_and_the_builder_take(asker, secon
     (folder / "office").mkdir(parents=True)
     (folder / "_modules.toml").write_text('[office]\nname = "行政"\n', encoding="utf-8")
     (folder / "_company.toml").write_bytes((ROOT / "articles" / "_company.toml").read_bytes())
-    (folder / "office" / "t-1001.md").write_text(answer.text, encoding="utf-8")
-    problems = [problem for problem in lint(read_corpus(read_folder(folder), now.date())) if problem.error]
-    assert problems == []
+    draft = folder / "office" / "t-1001.md"
+    draft.write_text(answer.text, encoding="utf-8")
+
+    def problems():
+        return [problem.rule for problem in lint(read_corpus(read_folder(folder), now.date())) if problem.error]
+
+    assert problems() == ["placeholder"], "what its editor has not written yet is not published"
+    draft.write_text(answer.text.replace(PLACEHOLDER, "打开前盖，取出卡住的纸。"), encoding="utf-8")
+    assert problems() == []
     assert build(folder, tmp_path / "index", now).articles == 1
 
 

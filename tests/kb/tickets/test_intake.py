@@ -372,3 +372,29 @@ def test_an_opened_article_that_does_not_exist_is_not_stored(ask, db):
     ask(MARS, trigger=Trigger.OPEN, opened="抬头写成王小明", rank=1)
     with db.read() as session:
         assert session.scalars(select(Intent)).one().opened is None
+
+
+def test_a_second_question_in_similar_words_leaves_the_first_one_its_promise(ask, tickets):
+    numbers = [ask(question, at).number for at, question in enumerate(["健身费能报吗", "体检费能报吗", "电话费能报吗"])]
+    assert len(set(numbers)) == 3
+    assert [tickets()[number][1] for number in numbers] == ["健身费能报吗", "体检费能报吗", "电话费能报吗"]
+
+
+def test_words_that_somebody_added_details_to_are_never_replaced(ask, tickets, with_ticket):
+    number = ask("幼儿园学费能报吗").number
+    with_ticket(lambda _, share, __: lifecycle.add_details(share, "孩子在总部园", ""))
+    ask("幼儿园学费能报吗 2026年的", 5)
+    assert tickets()[number][1] == "幼儿园学费能报吗"
+
+
+def test_no_ticket_drops_out_of_sight_however_many_there_are(db, ask, now):
+    ask(MARS)
+    with db.write() as session:
+        for number in range(600):
+            ticket = lifecycle.open_ticket(session, f"没人等的问题{number}", "", now)
+            lifecycle.join(ticket, f"person {number}", ticket.question, f"key {number}", now, receipt=False)
+    with db.read() as session:
+        found = lifecycle.open_tickets(session)
+        assert len(found) == 601
+        assert found[0].question == MARS
+        assert lifecycle.decisions(session) == {"opened": 601}

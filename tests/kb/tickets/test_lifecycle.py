@@ -177,7 +177,7 @@ def test_a_reworded_ticket_has_the_new_words_only_and_remembers_the_old_ones(db,
         ticket = lifecycle.open_ticket(session, QUESTION, "", now)
         share = lifecycle.join(ticket, "asker", QUESTION, "key", now, receipt=True)
         session.flush()
-        lifecycle.reword(session, ticket, "复印机卡纸", "other key", now)
+        lifecycle.reword(ticket, lifecycle.followers(ticket)[0], "复印机卡纸", "other key", now)
         session.flush()
         assert (ticket.question, share.wording, [phrasing.text for phrasing in ticket.phrasings]) == ("复印机卡纸", "复印机卡纸", ["复印机卡纸"])
         assert [(event.kind, event.body) for event in ticket.events] == [("opened", QUESTION), ("reworded", "复印机卡纸")]

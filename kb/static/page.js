@@ -45,3 +45,16 @@ if (seen) {
     .then((answer) => answer.text())
     .catch(() => {}); // the next visit says it again
 }
+
+// What somebody writes survives an ended session, an error or a look elsewhere, until it has been sent.
+const sent = ["reply", "resolve", "details", "reopen"].includes(new URLSearchParams(location.search).get("done"));
+for (const area of document.querySelectorAll("textarea[data-keep]")) {
+  const key = `kb-kept ${location.pathname.match(/^\/\w+\/[^/]+/)?.[0]} ${area.id}`;
+  try {
+    if (sent) sessionStorage.removeItem(key);
+    area.value ||= sessionStorage.getItem(key) ?? "";
+    area.addEventListener("input", () => sessionStorage.setItem(key, area.value));
+  } catch {
+    // without storage the text lives as long as the page
+  }
+}

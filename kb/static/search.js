@@ -4,10 +4,8 @@ const box = form.querySelector("input[name=q]");
 const results = document.querySelector("[data-results]");
 const status = document.querySelector("[data-status]");
 const home = document.querySelector("[data-home]");
-const moduleField = form.querySelector("input[name=module]");
 
-const DEBOUNCE = 110;
-const REST = 5000;
+const [DEBOUNCE, REST] = [110, 5000]; // ms
 const KEPT = 2000; // characters of a question that the server keeps; browsers refuse keepalive bodies over 64 KiB
 const LIVE_COMPOSITION = /Android/.test(navigator.userAgent); // Latin keyboards there compose every word; pinyin stays in its own strip
 
@@ -27,7 +25,7 @@ function newId() {
 
 function address(text, extra) {
   const query = new URLSearchParams({ q: text, ...extra });
-  const module = moduleField?.value || new URLSearchParams(location.search).get("module");
+  const module = form.elements.module?.value || new URLSearchParams(location.search).get("module");
   if (module) query.set("module", module);
   return `/search?${query}`;
 }
@@ -41,6 +39,7 @@ function make(tag, properties, ...children) {
 // Shows results for `text`. Resolves to whether they came; to null when a newer question has overtaken this one.
 async function show(text, extra = {}) {
   const mine = ++sequence;
+  if (!composing) note(text);
   running?.abort();
   running = new AbortController();
   results.setAttribute("aria-busy", "true");
@@ -54,19 +53,18 @@ async function show(text, extra = {}) {
     came = true;
   } catch {
     if (mine !== sequence) return null;
-    results.replaceChildren(alarm("暂时连不上。你的问题还在框里，稍后按回车再试。"));
+    results.replaceChildren(make("p", { className: "note bad", role: "alert" }, "暂时连不上。你的问题还在框里，稍后按回车再试。"));
   }
   running = null;
   results.removeAttribute("aria-busy");
   shown = came ? text : "";
-  reveal();
+  reveal(true);
   announce();
   return came;
 }
 
-function reveal() {
-  results.hidden = false;
-  if (home) home.hidden = true;
+function reveal(found) {
+  if (home) [results.hidden, home.hidden] = [!found, found];
 }
 
 // Says once what has changed. A live region that arrives with the results would often stay silent, so this one stands beside them.
@@ -76,10 +74,6 @@ function announce() {
   receipt?.removeAttribute("role");
   status.textContent = [receipt?.querySelector("h2"), summary].filter(Boolean).map((node) => node.textContent).join("。");
   summary?.remove();
-}
-
-function alarm(text) {
-  return make("p", { className: "note bad", role: "alert" }, text);
 }
 
 // Builds templates/search/receipt.html from the API's answer: where cookies are blocked the results page cannot know whose question it was.
@@ -106,7 +100,6 @@ async function post(url, body) {
 // Sends a finished question. Resolves to the server's answer once it is stored; to null when that failed, and the wish counts as unsent again.
 async function finish(trigger, text, extra = {}, mine = wish) {
   for (const late of owed.splice(0)) finish(...late);
-  if (mine === wish) clearTimeout(rest);
   mine.sent = true;
   mine.asked = text;
   try {
@@ -123,16 +116,10 @@ async function finish(trigger, text, extra = {}, mine = wish) {
     // without network: as refused
   }
   mine.sent = mine.stored === text;
-  if (mine !== wish && !mine.sent) hold([trigger, text, extra, mine]);
+  if (mine === wish || mine.sent) return null;
+  if (wish.sent || !related(text, wish.text || wish.fullest)) owed.push([trigger, text, extra, mine]);
+  else [wish.before, wish.fullest] = ["", wish.fullest || text]; // the same in other words, still to be sent
   return null;
-}
-
-// Keeps a failed send of an earlier wish, unless the wish of now says the same in other words and is still to be sent.
-function hold(late) {
-  const [, text] = late;
-  if (wish.sent || !related(text, wish.text || wish.fullest)) return owed.push(late);
-  wish.before = "";
-  note(text);
 }
 
 // Tells whether two wordings are one wish being typed or corrected: one holds the other, or they differ only in the middle.
@@ -167,8 +154,7 @@ function leave() {
 
 async function submit(trigger, text) {
   if (!text) return box.focus();
-  clearTimeout(debounce);
-  clearTimeout(rest);
+  [debounce, rest].forEach(clearTimeout);
   heed(text);
   const mine = wish;
   if (trigger === "enter" && mine.sent && shown === text && !results.hidden && results.querySelector(".receipt")) return;
@@ -176,7 +162,7 @@ async function submit(trigger, text) {
   if (mine !== wish) return; // typed on meanwhile
   const came = await show(text, said ? { i: mine.id } : {});
   if (came === null || mine !== wish) return;
-  if (!said) return results.prepend(alarm("没能记下这个问题。检查网络后再按一次回车。"));
+  if (!said) return results.prepend(make("p", { className: "note bad", role: "alert" }, "没能记下这个问题。检查网络后再按一次回车。"));
   if (said.ticket && !results.querySelector(".receipt")) {
     results.querySelectorAll(".hint, [data-unsolved]").forEach((offer) => offer.remove());
     results.prepend(receiptOf(said));
@@ -189,19 +175,13 @@ async function submit(trigger, text) {
 }
 
 function typed() {
-  clearTimeout(debounce);
-  clearTimeout(rest);
+  [debounce, rest].forEach(clearTimeout);
   const text = box.value.trim();
   if (!text) return clear();
   heed(text);
-  if (text === shown && !running) reveal();
-  else debounce = setTimeout(search, DEBOUNCE, text);
+  if (text === shown && !running) reveal(true);
+  else debounce = setTimeout(show, DEBOUNCE, text, { typing: "1" });
   rest = setTimeout(() => !wish.sent && wish.text !== wish.before && finish("idle", wish.text), REST);
-}
-
-function search(text) {
-  if (!composing) note(text);
-  show(text, { typing: "1" });
 }
 
 function clear() {
@@ -211,13 +191,12 @@ function clear() {
   running = null;
   results.removeAttribute("aria-busy");
   status.textContent = "";
-  if (home) [results.hidden, home.hidden] = [true, false];
+  reveal(false);
 }
 
 box.addEventListener("compositionstart", () => {
   composing = true;
-  clearTimeout(debounce);
-  clearTimeout(rest);
+  [debounce, rest].forEach(clearTimeout);
 });
 box.addEventListener("compositionend", () => {
   composing = false;
@@ -227,7 +206,7 @@ box.addEventListener("input", (event) => {
   if (!event.isComposing) return typed();
   clearTimeout(debounce);
   const text = box.value.trim();
-  if (LIVE_COMPOSITION && text) debounce = setTimeout(search, DEBOUNCE, text);
+  if (LIVE_COMPOSITION && text) debounce = setTimeout(show, DEBOUNCE, text, { typing: "1" });
 });
 box.addEventListener("keydown", (event) => {
   if (event.isComposing || event.keyCode === 229) return;

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from indexer.build import last_outcome
 from indexer.published import EVERYONE
 from kb.accounts.roles import Right
-from kb.errors import InvalidRequestError, NotFoundError
+from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.search.answer import answer
 from kb.tickets import lifecycle
 from kb.tickets.draft import draft
@@ -19,6 +19,7 @@ from kb.web.visitor import require
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
+    from kb.accounts.sign_in import Staff
     from kb.services import Services
 
 VIEWS = {"open": "待处理", "silent": "无人等待", "done": "已解决", "all": "全部"}
@@ -57,42 +58,18 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.get("/desk/<int:number>")
     def ticket(number: int) -> ResponseReturnValue:
-        staff = require(Right.DESK)
-        published = services.library.current()
-        with services.db.read() as session:
-            found = lifecycle.find(session, number)
-            suggested = {hit.article.id: hit for hit in reversed(answer(published, found.question).hits)}
-            articles = sorted((one for one in published.articles.values() if published.visible(one, EVERYONE)), key=lambda one: one.id)
-            return render_template(
-                "tickets/desk_ticket.html",
-                ticket=found,
-                suggested=list(reversed(suggested.values()))[:5],
-                articles=articles,
-                published=published,
-                lifecycle=lifecycle,
-                staff=staff,
-                chosen=request.args.get("article", ""),
-            )
+        return _page(services, number, require(Right.DESK))
 
     @views.post("/desk/<int:number>/<action>")
     def act(number: int, action: str) -> ResponseReturnValue:
-        staff, now = require(Right.DESK), services.now()
-        body, article = clean(request.form.get("body", "")), request.form.get("article", "").strip()
-        if article and services.library.current().article(article) is None:
-            raise InvalidRequestError(
-                "unknown_article", f"没有文章 {article[:200]}，或者提问的人看不到它（只对部分人开放）。请从列表里选，格式是 模块/文章名。"
-            )
-        with services.db.write() as session:
-            found = lifecycle.find(session, number)
-            match action:
-                case "assign":
-                    lifecycle.assign(found, staff.name, now)
-                case "reply":
-                    lifecycle.reply(found, staff.name, body, now)
-                case "resolve":
-                    lifecycle.resolve(found, staff.name, now, article=article, body=body)
-                case _:
-                    raise NotFoundError("没有这个操作。请从工单页上的按钮进入。")
+        staff = require(Right.DESK)
+        body, article = clean(request.form.get("body", "")), clean(request.form.get("article", "")).strip()
+        try:
+            _perform(services, number, action, staff, body=body, article=article)
+        except (InvalidRequestError, ConflictError) as error:
+            if isinstance(error, NotFoundError):
+                raise
+            return _page(services, number, staff, error=str(error), body=body, chosen=article), error.status
         back = "/analytics" if request.form.get("back") == "analytics" else f"/desk/{number}"
         return redirect(f"{back}?done={action}", 303)
 
@@ -104,3 +81,42 @@ def blueprint(services: Services) -> Blueprint:
         return Response(text, mimetype="text/markdown", headers={"Content-Disposition": f"attachment; filename=t-{number}.md"})
 
     return views
+
+
+def _page(services: Services, number: int, staff: Staff, *, error: str = "", body: str = "", chosen: str = "") -> str:
+    """Return a ticket's page; after an error with what the agent had typed."""
+    published = services.library.current()
+    with services.db.read() as session:
+        found = lifecycle.find(session, number)
+        suggested = {hit.article.id: hit for hit in reversed(answer(published, found.question).hits)}
+        articles = sorted((one for one in published.articles.values() if published.visible(one, EVERYONE)), key=lambda one: one.id)
+        return render_template(
+            "tickets/desk_ticket.html",
+            ticket=found,
+            suggested=list(reversed(suggested.values()))[:5],
+            articles=articles,
+            lifecycle=lifecycle,
+            staff=staff,
+            error=error,
+            body=body,
+            chosen=chosen or request.args.get("article", ""),
+        )
+
+
+def _perform(services: Services, number: int, action: str, staff: Staff, *, body: str, article: str) -> None:
+    """Do what an agent may do with a ticket. Raises InvalidRequestError with a remedy for what they may not."""
+    published, now = services.library.current(), services.now()
+    named = published.article(article) or published.written_for(article, EVERYONE)
+    if article and named is None:
+        raise InvalidRequestError("unknown_article", f"没有文章“{article[:80]}”，或者提问的人看不到它（只对部分人开放）。请从列表里选，写文章名或“模块/文章”。")
+    with services.db.write() as session:
+        found = lifecycle.find(session, number)
+        match action:
+            case "assign":
+                lifecycle.assign(found, staff.name, now)
+            case "reply":
+                lifecycle.reply(found, staff.name, body, now)
+            case "resolve":
+                lifecycle.resolve(found, staff.name, now, article=named.id if named else "", body=body)
+            case _:
+                raise NotFoundError("没有这个操作。请从工单页上的按钮进入。")

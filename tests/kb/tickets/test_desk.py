@@ -182,3 +182,16 @@ def test_a_failed_build_stands_on_the_desk_with_file_line_and_remedy(services_wi
     assert "open/broken.md:3: error unknown-key" in page
     assert "did you mean kind?" in page
     assert client.get("/a/open/pay").status_code == 200, "readers keep the last good index"
+
+
+def test_a_wrong_article_leaves_the_agent_on_the_ticket_with_what_was_typed(agent, ticket):
+    token = agent.token("/desk/1001")
+    answer = agent.post("/desk/1001/resolve", data={"csrf_token": token, "article": "差旅的标准", "body": "先看这篇"})
+    assert answer.status_code == 400
+    assert "没有文章“差旅的标准”" in answer.text
+    assert "先看这篇" in answer.text
+
+
+def test_an_article_may_be_named_by_its_title(agent, asker, ticket):
+    agent.submit("/desk/1001", "/desk/1001/resolve", article="忘记密码怎么办")
+    assert "account/forgot-password" in agent.get("/desk/1001").text

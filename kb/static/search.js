@@ -9,10 +9,8 @@ const [DEBOUNCE, REST] = [110, 5000]; // ms
 const KEPT = 2000; // characters of a question that the server keeps; browsers refuse keepalive bodies over 64 KiB
 const LIVE_COMPOSITION = /Android/.test(navigator.userAgent); // Latin keyboards there compose every word; pinyin stays in its own strip
 
-let sequence = 0;
-let running = null; // the search under way
-let [debounce, rest] = [0, 0];
-let composing = false;
+let [sequence, running] = [0, null]; // of searches: how many began, which is under way
+let [debounce, rest, composing] = [0, 0, false];
 let loaded = location.search; // what the address says of the results on the page
 let shown = box.value.trim(); // the text whose results are on the page
 // One wish, however many keystrokes. `text`: its wording now; `fullest`: the longest that was searched; `before`: what was sent under the wish before it.
@@ -179,6 +177,7 @@ function typed() {
   const text = box.value.trim();
   if (!text) return clear();
   heed(text);
+  if (text === shown) note(text); // searched while it was composed
   if (text === shown && !running) reveal(true);
   else debounce = setTimeout(show, DEBOUNCE, text, { typing: "1" });
   rest = setTimeout(() => !wish.sent && wish.text !== wish.before && finish("idle", wish.text), REST);

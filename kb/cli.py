@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +20,14 @@ from indexer.errors import ArticlesRejectedError, IndexerError
 from indexer.published import EVERYONE, current_id
 from indexer.source import read_folder
 from kb import logs
+from kb import serve as serving
 from kb.accounts import sign_in
 from kb.accounts.roles import Role
 from kb.config import Config
 from kb.errors import KbError
 from kb.search.answer import answer
 from kb.search.api import as_json
+from kb.serve import say
 from kb.services import Services, utc_now
 from kb.tickets import lifecycle
 from kb.worker import Worker
@@ -40,11 +38,6 @@ if TYPE_CHECKING:
     from indexer.published import Published
 
 as_json_option = click.option("--json", "as_json_", is_flag=True, help="Print one JSON value on standard output.")
-
-
-def say(text: str) -> None:
-    """Tell a person something without disturbing standard output."""
-    click.echo(text, err=True)
 
 
 def print_json(value: object) -> None:
@@ -76,92 +69,11 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
             os.environ[name] = str(value)
     services = services_now()
     config = services.config
-    _require_free_port(config)
-    _upgrade(services)
-    _build_if_changed(services)
-    _announce(services)
-    _supervise(config)
-
-
-def _require_free_port(config: Config) -> None:
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.host.strip("[]"), config.port))
-        except OSError as error:
-            raise KbError(f"cannot listen on {config.host}:{config.port} ({error.strerror}); stop what runs there or set KB_PORT to another port") from error
-
-
-def _upgrade(services: Services) -> Path | None:
-    backup = services.db.upgrade(services.now())
-    if backup:
-        say(f"database migrated; the state before is kept in {backup}")
-    return backup
-
-
-def _build_if_changed(services: Services) -> None:
-    """Build when there is no index or the articles changed; a rejected change leaves the last good index in service."""
-    config = services.config
-    last = building.last_outcome(config.index)
-    whole = _is_whole(config)
-    if whole and last and last.fingerprint == building.fingerprint(config.articles):
-        return
-    try:
-        outcome = building.build(config.articles, config.index, services.now(), progress=lambda step: say(f"index: {step} …"))
-    except IndexerError as error:
-        if not whole:
-            raise
-        say(f"index: the articles were rejected, the last good index stays: {error}")
-    else:
-        say(f"index: {outcome.articles} articles, {outcome.sections} sections")
-
-
-def _is_whole(config: Config) -> bool:
-    try:
-        with building.open_published(config.index):
-            return True
-    except IndexerError:
-        return False
-
-
-def _announce(services: Services) -> None:
-    config = services.config
-    say(f"\n  Zhida 知答 is on {config.base_url}")
-    with services.db.write() as session:
-        if not sign_in.has_administrator(session):
-            token = sign_in.new_link(session, None, services.now())
-            say(f"  First administrator (once, within 30 minutes): {config.base_url}/sign-in/{token}")
-    say("  Stop with Ctrl-C\n")
-
-
-def _supervise(config: Config) -> None:
-    """Run gunicorn and the worker as children; a dead worker is started again, a dead web server ends all."""
-    commands = {
-        "web": [sys.executable, "-m", "gunicorn", "--config", "python:kb.gunicorn", "kb.gunicorn:application()"],
-        "worker": [sys.executable, "-m", "kb.cli", "worker"],
-    }
-    stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda received, _: stopping.append(received))  # before the first child: none is left behind
-    children = {name: subprocess.Popen(command) for name, command in commands.items()}
-    while not stopping and children["web"].poll() is None:
-        time.sleep(0.2)
-        if children["worker"].poll() is not None and not stopping:
-            say(f"worker ended with {children['worker'].returncode}; starting it again")
-            time.sleep(2)
-            children["worker"] = subprocess.Popen(commands["worker"])
-    ended_alone = not stopping
-    for child in children.values():
-        if child.poll() is None:
-            child.terminate()
-    for child in children.values():
-        try:
-            child.wait(30)
-        except subprocess.TimeoutExpired:
-            child.kill()
-    if ended_alone:
-        raise KbError(f"the web server on {config.host}:{config.port} ended by itself; its last lines above say why")
+    serving.require_free_port(config)
+    serving.upgrade(services)
+    serving.build_if_changed(services)
+    serving.announce(services)
+    serving.supervise(config)
 
 
 @cli.command()
@@ -335,7 +247,7 @@ def db() -> None:
 def db_upgrade(as_json_: bool) -> None:  # noqa: FBT001
     """Bring the database's schema to this version; it is backed up first."""
     services = services_now()
-    backup = _upgrade(services)
+    backup = serving.upgrade(services)
     if as_json_:
         print_json({"ok": True, "backup": str(backup) if backup else None})
     else:
@@ -379,7 +291,7 @@ def user_link(name: str, as_json_: bool) -> None:  # noqa: FBT001
 
 def _print_link(name: str, make: Callable[[Services], str], *, as_json_: bool) -> None:
     services = services_now()
-    _upgrade(services)
+    serving.upgrade(services)
     url = f"{services.config.base_url}/sign-in/{make(services)}"
     if as_json_:
         print_json({"name": name, "url": url, "expires_in_s": int(sign_in.LINK_LIFE.total_seconds())})

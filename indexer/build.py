@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -24,8 +25,9 @@ from indexer import lint as linting
 from indexer import published, source, vocabulary, whoosh_backend
 from indexer.article import Article, Draft, Section
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError, Problem
+from indexer.lexicon import Lexicon
 from indexer.picture import with_sizes
-from indexer.published import CATALOGUE, MANIFEST, Published, current_id
+from indexer.published import CATALOGUE, LEXICON, MANIFEST, Published, current_id
 from indexer.segment import Segmenter, segmenter
 from indexer.source import read_folder
 
@@ -169,6 +171,8 @@ def write_build(
             "vocabulary": words.as_json(),
             "company": company or {},
         }
+        lexicon = Lexicon.of(articles, words, cut, _frequencies(aside / "whoosh"))
+        (aside / LEXICON).write_text(json.dumps(lexicon.as_json(), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
         (aside / CATALOGUE).write_text(json.dumps(catalogue, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
         for name, data in (media or {}).items():
             (aside / "media" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -182,6 +186,15 @@ def write_build(
         _sync(builds)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _frequencies(folder: Path) -> dict[str, int]:
+    """Return every word of a written index with the number of sections it stands in."""
+    backend = whoosh_backend.WhooshBackend(folder)
+    try:
+        return {word: backend.document_frequency("words", word) for word in backend.completions("", sys.maxsize)}
+    finally:
+        backend.close()
 
 
 def _document(article: Article, section: Section, cut: Segmenter) -> dict[str, Iterable[str]]:

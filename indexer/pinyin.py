@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
+from itertools import islice, product
 
 os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")  # the phrase dictionary costs 62 MB a process
 os.environ.setdefault("PYPINYIN_NO_DICT_COPY", "true")
@@ -11,8 +13,48 @@ from pypinyin import lazy_pinyin
 
 from indexer.text import normalise
 
+_MOST = 12
+"""Spellings of one word; a word of many-voiced characters would have hundreds."""
+_ALSO = dict(
+    pair.split(":")
+    for pair in (  # noqa: SIM905
+        "行:hang 长:chang 重:chong 还:huan 差:chai 调:tiao 传:zhuan 会:kuai 率:shuai 地:de 着:zhao 便:pian 参:shen 称:chen 大:dai 都:du 给:ji 降:xiang "
+        "没:mo 模:mu 系:ji 校:jiao 曾:zeng 车:ju 省:xing 什:shi 熟:shou 谁:shei 血:xie 露:lou 朝:zhao 藏:zang 卡:qia 薄:bao 剥:bao 弹:dan 觉:jiao 落:la 塞:se "
+        "色:shai 说:shui 择:zhai 削:xiao 粘:zhan 折:she 弄:long 那:nei 哪:nei 这:zhei 得:dei 乐:yue 呢:ni 咋:zha 壳:qiao 似:si 识:zhi 乘:sheng 宿:xiu"
+    ).split()
+)
+"""The second reading of characters that are often typed by it; others are typed as pypinyin reads them alone."""
+
 
 def spell(text: str) -> str:
     """Return `text` in toneless pinyin without spaces or punctuation; Latin letters stay: 报销 → baoxiao."""
     letters = "".join(lazy_pinyin(normalise(text).text))
     return "".join(char for char in letters if char.isalnum())
+
+
+@lru_cache(maxsize=16384)
+def readings(char: str) -> tuple[str, ...]:
+    """Return how one Han character in normal form is typed, the usual way first, ü as v and as u; nothing for what has no pinyin."""
+    first = lazy_pinyin(char)[0].replace("ü", "v")
+    if not (first.isascii() and first.isalpha()) or char.isascii():
+        return ()
+    found = [first, *([_ALSO[char]] if char in _ALSO else [])]
+    return tuple(dict.fromkeys(way for reading in found for way in (reading, reading.replace("v", "u"))))
+
+
+def spellings(word: str) -> tuple[str, ...]:
+    """Return the ways in which a Han word in normal form is typed, at most 12, likely ones first: 差旅 → chalv, chalu, chailv, chailu."""
+    return tuple(dict.fromkeys("".join(way) for way in islice(product(*map(readings, word)), _MOST)))
+
+
+def initials(word: str) -> str:
+    """Return the first letter of each character's usual reading, "" when some character has none: 报销单 → bxd."""
+    usual = [readings(char)[:1] for char in word]
+    return "".join(way[0][0] for way in usual) if all(usual) else ""
+
+
+def blurred(letters: str) -> str:
+    """Return pinyin without the differences that many speakers do not make: zh-z, ch-c, sh-s and final ng-n."""
+    for clear, same in (("zh", "z"), ("ch", "c"), ("sh", "s"), ("ng", "n")):
+        letters = letters.replace(clear, same)
+    return letters

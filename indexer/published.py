@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,9 +15,11 @@ from indexer import question as questions
 from indexer.article import Article, Section
 from indexer.backend import MAX_TERMS, Query, SearchHit, WeightedTerm
 from indexer.errors import DamagedIndexError, NoIndexError
+from indexer.lexicon import Lexicon
 from indexer.ranking import MAX_PER_ARTICLE, inverse_document_frequency
 from indexer.segment import segmenter
 from indexer.source import Module
+from indexer.spelling import correct
 from indexer.text import folded
 from indexer.vocabulary import Vocabulary
 from indexer.whoosh_backend import WhooshBackend
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
     from indexer.backend import SearchBackend
     from indexer.question import Question
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a build of an older version must not be read any more."""
 CATALOGUE = "catalogue.json"
+LEXICON = "lexicon.json"
 MANIFEST = "MANIFEST.json"
 CHECK_EVERY = 1.0
 """Seconds between two looks at the pointer."""
@@ -64,8 +67,8 @@ class Place:
 class Published:
     """One build: its articles, its vocabulary and the engine over its sections. Any number of threads may use it."""
 
-    def __init__(self, id_: str, folder: Path, catalogue: dict[str, Any], backend: SearchBackend) -> None:
-        """Take the catalogue as read from disk."""
+    def __init__(self, id_: str, folder: Path, catalogue: dict[str, Any], backend: SearchBackend, lexicon: bytes) -> None:
+        """Take the catalogue and the lexicon as read from disk; the lexicon is parsed when a question needs it."""
         self.id = id_
         self.folder = folder
         self.backend = backend
@@ -74,6 +77,7 @@ class Published:
         self.company: dict[str, str] = catalogue["company"]
         self.articles = {article["id"]: _article(article) for article in catalogue["articles"]}
         self.sections = tuple(Place(article, section) for article in self.articles.values() for section in article.sections)
+        self._lexicon = lexicon
         self._among: dict[tuple[str | None, frozenset[str]], Collection[int] | None] = {}
 
     def __enter__(self) -> Self:
@@ -85,8 +89,34 @@ class Published:
         self.backend.close()
 
     def read(self, text: str) -> Question:
-        """Return what a person typed as this build's vocabulary reads it."""
-        return questions.read(text, self.vocabulary, segmenter(self.vocabulary.dictionary))
+        """Return what a person typed as this build's vocabulary reads it, corrected where it knows no such word but one that was meant."""
+        cut = segmenter(self.vocabulary.dictionary)
+        question = questions.read(text, self.vocabulary, cut)
+        if question.empty or self._familiar(question) or bare(question.text) in self.wordings:
+            return question
+        meant = correct(question.text, self.lexicon, cut, self.knows)
+        if meant is None:
+            return question
+        return replace(questions.read(meant, self.vocabulary, cut), text=question.text, cut=question.cut, corrected=meant)
+
+    def _familiar(self, question: Question) -> bool:
+        """Tell whether the index knows every content word, and every lone character beside its neighbours: most questions, found out in microseconds."""
+        if not all(map(self.knows, question.content)):
+            return False
+        loose = {word for word in question.content if len(word) == 1 and not word.isascii()}
+        return not loose or all(self.knows(term.text) for term in question.terms if term.stream == "pairs" and not loose.isdisjoint(term.text))
+
+    def knows(self, word: str) -> bool:
+        """Tell whether a word in normal form stands in this build, by itself or side by side in longer words, or in its vocabulary."""
+        frequency, vocabulary = self.backend.document_frequency, self.vocabulary
+        if frequency("words", word) or word in vocabulary.synonyms or word in vocabulary.stop or word in vocabulary.question:
+            return True
+        return len(word) > 1 and not word.isascii() and all(frequency("pairs", word[at : at + 2]) for at in range(len(word) - 1))
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The words that a question may be corrected to."""
+        return Lexicon.from_json(json.loads(self._lexicon))
 
     def search(
         self, question: Question, *, limit: int = 10, module: str | None = None, audience: frozenset[str] = EVERYONE, prefix: str = ""
@@ -222,7 +252,7 @@ def open_build(index: Path, id_: str) -> Published:
         raise NoIndexError(f"the index {id_} is missing from {folder.parent}; run `kb index build`")
     verify(folder)
     backend = WhooshBackend(folder / "whoosh")
-    return Published(id_, folder, json.loads((folder / CATALOGUE).read_text(encoding="utf-8")), backend)
+    return Published(id_, folder, json.loads((folder / CATALOGUE).read_text(encoding="utf-8")), backend, (folder / LEXICON).read_bytes())
 
 
 class Library:

@@ -34,6 +34,7 @@ class Question:
 
     `content` holds its distinct content words in order (stop and question words left out), `synonyms` what else each may be called.
     `key` is equal for questions that differ only in order, politeness, question words, script or two-way synonyms; "" when nothing is asked.
+    `text` is what was typed; `corrected` is what it was read as when that is another wording (see `spelling`), and all else follows from it.
     """
 
     text: str
@@ -42,6 +43,7 @@ class Question:
     synonyms: dict[str, tuple[str, ...]]
     terms: tuple[WeightedTerm, ...]
     key: str
+    corrected: str | None = None
 
     @property
     def empty(self) -> bool:

@@ -74,7 +74,7 @@ def answer(
     """
     question = published.read(text)
     places = [published.sections[hit.position] for hit in published.search(question, limit=max(limit, _BEST_OF), audience=audience)]
-    exact = published.written_for(question.text, audience)
+    exact = published.written_for(question.text, audience) if question.corrected is None else None
     first: Place | None
     if exact is not None:
         first = _section_of(exact, places, published)
@@ -104,7 +104,7 @@ def _best_of(published: Published, question: Question, places: list[Place]) -> t
     """Return the decision on the place that covers the question best, and its rank; earlier ones win ties."""
     best, at = decide(Evidence((), asks=not question.empty)), 0
     for rank, place in enumerate(places):
-        decision = decide(Evidence(_words(published, question, place), asks=not question.empty))
+        decision = decide(Evidence(_words(published, question, place), asks=not question.empty, corrected=question.corrected is not None))
         if rank == 0 or decision.score > best.score + 0.05:
             best, at = decision, rank
     if not places and not question.empty:

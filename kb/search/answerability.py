@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-VERSION = 1
+VERSION = 2
 """Stored with each intent; raise it whenever the same evidence may lead to another verdict."""
 
 ANSWERED = 0.82
@@ -44,6 +44,7 @@ class Evidence:
     words: tuple[Word, ...]
     asks: bool = True
     exact: bool = False
+    corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,10 @@ def degree(*, title: bool, body: bool, synonym_title: bool, synonym_body: bool, 
 
 
 def decide(evidence: Evidence) -> Decision:
-    """Return the verdict on a question: `empty` when it asks nothing, else by the coverage of its best section; an exact similar question is answered."""
+    """Return the verdict on a question: `empty` when it asks nothing, else by the coverage of its best section; an exact similar question is answered.
+
+    A corrected question is `weak` at best: what was meant is a guess, and a guess may show articles but not promise that they are the answer.
+    """
     matched = tuple(word.text for word in evidence.words if word.degree > PARTLY)
     missing = tuple(word.text for word in evidence.words if word.degree <= PARTLY)
     if evidence.exact:
@@ -82,5 +86,5 @@ def decide(evidence: Evidence) -> Decision:
     if not evidence.asks:
         return Decision(Verdict.EMPTY, 0.0, (), ())
     score = coverage(evidence.words)
-    verdict = Verdict.ANSWERED if score >= ANSWERED else Verdict.WEAK if score >= WEAK else Verdict.UNANSWERED
+    verdict = Verdict.ANSWERED if score >= ANSWERED and not evidence.corrected else Verdict.WEAK if score >= WEAK else Verdict.UNANSWERED
     return Decision(verdict, score, matched, missing)

@@ -102,7 +102,7 @@ def as_json(said: Answer, base_url: str) -> dict[str, Any]:
             }
             for hit in said.hits
         ],
-        "corrected": None,
+        "corrected": said.question.corrected,
     }
     if said.best is not None and said.hits[:1] == (said.best,):
         body["answer"] = said.best.section.html

@@ -452,15 +452,17 @@ mark{background:var(--mark);color:var(--ink)}
       const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, url: address(hit.url, base), name: hit.heading || hit.title }));
       const best = answer.answer && hits.shift();
       const missing = answer.reason.missing.join("、");
-      const words = { empty: EMPTY, unanswered: "没有找到答案", weak: "没有找到完全对应的答案" }[verdict];
+      const corrected = verdict !== "empty" && answer.corrected ? `已按“${answer.corrected}”搜索` : "";
+      const weak = corrected && !missing ? "" : "没有找到完全对应的答案";
+      const words = { empty: EMPTY, unanswered: "没有找到答案", weak }[verdict];
       draw(
-        answer.corrected && el("p", { class: "soft" }, `已按“${answer.corrected}”查找`),
+        corrected && el("p", { class: "soft" }, corrected),
         words && el("p", {}, words, verdict !== "empty" && missing && `（没有提到：${missing}）`, hits.length > 0 && "，下面的内容可能有关"),
         best && answerOf(text, best, answer.answer),
         hits.length > 0 && el("ol", { class: "hits", "aria-label": "相关内容" }, ...hits.map((hit) => hitOf(text, hit))),
         verdict !== "empty" && footOf(text));
       body.scrollTop = 0;
-      say(words || (best ? `找到答案：${best.name}` : `${hits.length} 条结果`));
+      say([corrected, words || (best ? `找到答案：${best.name}` : `${hits.length} 条结果`)].filter(Boolean).join("，"));
     }
 
     function newTab(href, words, attributes) {

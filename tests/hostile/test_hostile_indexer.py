@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -177,6 +178,15 @@ def test_any_string_can_be_asked(shipped):
         assert finishes(text[:2000], Trigger.ENTER)
         finishes(text[:2000], Trigger.LEAVE)
         assert masked(masked(text[:5000])) == masked(text[:5000])
+
+
+def test_any_string_is_forgiven_or_left_alone_in_less_than_a_second(shipped):
+    for text in strings():
+        for typed in (text, f"fapiao {text[:200]} 发漂", text[:300].replace(" ", "")):
+            started = time.perf_counter()
+            question = shipped.read(typed)
+            assert time.perf_counter() - started < 1, typed[:100]
+            assert question.corrected is None or (question.corrected.strip() and question.corrected != question.text), typed[:100]
 
 
 def test_any_string_can_be_front_matter_and_body():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -89,18 +90,50 @@ def _normal_visible(visible: str) -> str:
     return "".join(kept)
 
 
+_CLUSTERED = "\0"
+"""Stands in a translated text for what has no normal form of one character by itself; a control character, so no normal form holds it."""
+_MAX_KNOWN = 65536
+_UNPLAIN = re.compile(rf"[^{_CLUSTERED}]?{_CLUSTERED}+")
+"""A character with the marks after it, or characters that become several."""
+
+
+class _Plain(dict[int, str]):
+    """Normal forms of characters that become one character whatever stands beside them, found out as they come; `_CLUSTERED` for all others."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        normal = _CLUSTERED if _invisible(char) or _mark(char) else _normal_visible(char)
+        normal = normal if len(normal) == 1 else _CLUSTERED
+        if len(self) < _MAX_KNOWN:
+            self[code] = normal
+        return normal
+
+
+_plain = _Plain()
+
+
 def normalise(text: str) -> Normalised:
     """Return `text` in NFKC, case-folded, without invisible and control characters, in Simplified characters.
 
     Every kind of white space becomes one space each; nothing is trimmed, so that the offsets stay true.
     """
+    plain = text.translate(_plain)
+    if _CLUSTERED not in plain:
+        return Normalised(plain, tuple(range(len(text) + 1)))
     chars: list[str] = []
     offsets: list[int] = []
-    for start, cluster in _clusters(text) if text else ():
-        normal = _normal_cluster(cluster)
-        chars.append(normal)
-        offsets.extend([start] * len(normal))
-    offsets.append(len(text))
+    done = 0
+    for unplain in _UNPLAIN.finditer(plain):  # each begins and ends between two clusters: what is not `_CLUSTERED` begins one
+        begin, end = unplain.span()
+        chars.append(plain[done:begin])
+        offsets.extend(range(done, begin))
+        for start, cluster in _clusters(text[begin:end]):
+            normal = _normal_cluster(cluster)
+            chars.append(normal)
+            offsets.extend([begin + start] * len(normal))
+        done = end
+    chars.append(plain[done:])
+    offsets.extend(range(done, len(text) + 1))
     return Normalised("".join(chars), tuple(offsets))
 
 

@@ -101,3 +101,34 @@ def test_the_dictionary_cache_is_made_for_us_alone(tmp_path):
         assert "发票" in Segmenter(("甲乙丙",)).terms("发票").words
     finally:
         warm_up(None)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:0], lambda data: data[:-9], lambda data: data.replace("发票".encode(), "发漂".encode(), 1)])
+def test_a_damaged_dictionary_cache_is_made_anew(tmp_path, damage):
+    try:
+        warm_up(tmp_path)
+        (kept,) = tmp_path.iterdir()
+        whole = kept.read_bytes()
+        kept.write_bytes(damage(whole))
+        other = tmp_path / "other"  # the dictionary of a folder is read once a process
+        other.mkdir(mode=0o700)
+        kept.rename(other / kept.name)
+        warm_up(other)
+        assert (other / kept.name).read_bytes() == whole
+        assert "发票" in Segmenter(("甲乙丙",)).terms("发票").words
+    finally:
+        warm_up(None)
+
+
+def test_a_dictionary_from_the_cache_is_the_dictionary(tmp_path):
+    text = "数电票查验失败时，先核对发票代码、号码和开票日期，再到税务局网站重新查验"
+    expected = Segmenter(("甲乙丙",)).terms(text)
+    try:
+        warm_up(tmp_path / "first")
+        (tmp_path / "second").mkdir(mode=0o700)
+        for kept in (tmp_path / "first").iterdir():
+            kept.rename(tmp_path / "second" / kept.name)
+        warm_up(tmp_path / "second")
+        assert Segmenter(("甲乙丙",)).terms(text) == expected
+    finally:
+        warm_up(None)

@@ -90,3 +90,11 @@ def test_thousands_of_marks_on_one_letter_do_not_become_thousands_of_characters(
 @pytest.mark.parametrize("text", ["  发票\n\n查验  ", "發票 查驗", "发票\u3000查验", "发票\t查验\ufeff"])
 def test_questions_that_differ_in_spaces_and_script_fold_to_the_same_line(text):
     assert folded(text) == "发票 查验"
+
+
+@given(ANY_TEXT | TRICKY)
+def test_plain_characters_keep_their_places_whatever_stands_between_them(text):
+    normal = normalise(f"退票{text}發票A")
+    assert (normal.text[:1], normal.text[-3:]) == ("退", "发票a")
+    assert normal.offsets[:2] == (0, 1)
+    assert normal.offsets[-4:] == tuple(range(len(text) + 2, len(text) + 6))

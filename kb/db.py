@@ -9,10 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pysqlite3.dbapi2 as sqlite
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import DateTime, Engine, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -21,6 +17,8 @@ from kb.errors import KbError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from alembic.script import ScriptDirectory
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PRAGMAS = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
@@ -81,9 +79,10 @@ class Database:
 
     def upgrade(self, now: datetime) -> Path | None:
         """Bring the schema to this version. Returns the backup that was made first, or None when there was nothing to change or to keep."""
-        script = ScriptDirectory(str(_MIGRATIONS))
-        with self.engine.connect() as connection:
-            at = MigrationContext.configure(connection).get_current_revision()
+        from alembic import command  # noqa: PLC0415 - see _revisions
+        from alembic.config import Config as AlembicConfig  # noqa: PLC0415 - the same
+
+        at, script = self._revisions()
         if at == script.get_current_head():
             return None
         if at is not None and at not in {revision.revision for revision in script.walk_revisions()}:
@@ -120,8 +119,16 @@ class Database:
         """Tell whether the database answers and has this version's schema."""
         if not self.path().exists():
             return False  # connecting would make an empty one
+        at, script = self._revisions()
+        return at == script.get_current_head()
+
+    def _revisions(self) -> tuple[str | None, ScriptDirectory]:
+        """Return the revision of the schema and the migrations there are."""
+        from alembic.migration import MigrationContext  # noqa: PLC0415 - alembic takes an eighth of a second to load, which a search does without
+        from alembic.script import ScriptDirectory  # noqa: PLC0415 - the same
+
         with self.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision() == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+            return MigrationContext.configure(connection).get_current_revision(), ScriptDirectory(str(_MIGRATIONS))
 
 
 def _on_connect(connection: Any, _: object) -> None:

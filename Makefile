@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test check check-whoosh format lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := scripts/setup
 
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install the locked dependencies into .venv (then .venv/bin/kb works)
 	@PYTHON=$(PYTHON) $(SETUP) run
@@ -25,6 +25,15 @@ check: ## formatting, lint, types, import rules, article lint
 	@$(BIN)/lint-imports --no-cache > .import-linter.log || { cat .import-linter.log; exit 1; }
 	@$(BIN)/kb lint articles
 
+check-whoosh: setup ## run the engine's contract on Whoosh 2.7.4, the line before whoosh3, in an environment that is thrown away
+	@rm -rf .venv-whoosh && $(PYTHON) -m venv .venv-whoosh
+	@awk '/^[^ #]/ {skip = /^whoosh3==/} !skip' requirements-dev.lock > .venv-whoosh/requirements.lock
+	@.venv-whoosh/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv-whoosh/requirements.lock
+	@.venv-whoosh/bin/python -m pip install --quiet --disable-pip-version-check --no-deps Whoosh==2.7.4
+	@.venv-whoosh/bin/python -c 'import whoosh; assert whoosh.__version__ == (2, 7, 4), whoosh.__version__'
+	@.venv-whoosh/bin/python -m pytest -n 0 -W ignore::DeprecationWarning tests/indexer/test_ranking_and_backend.py tests/indexer/test_impacts.py
+	@rm -rf .venv-whoosh
+
 format: ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -34,4 +43,4 @@ lock: ## write the lock files anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove the environment and caches; never the data in var/
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import-linter.log
+	@rm -rf .venv .venv-whoosh indexer/_kernel.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import-linter.log

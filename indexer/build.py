@@ -1,6 +1,6 @@
 """Read, lint, index aside, probe, publish by one pointer, prune. The live build stays until a better one stands complete on disk.
 
-<index>/builds/<id>/   whoosh/  catalogue.json  media/  MANIFEST.json   never changed once there
+<index>/builds/<id>/   whoosh/  impacts/  catalogue.json  media/  MANIFEST.json   never changed once there
 <index>/CURRENT        the id of the published build; replacing it is publishing
 <index>/PREVIOUS       what `rollback` returns to
 <index>/last.json      the outcome of the last build, for the desk and `kb index status`
@@ -21,13 +21,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer import impacts, published, source, vocabulary, whoosh_backend
 from indexer import lint as linting
-from indexer import published, source, vocabulary, whoosh_backend
 from indexer.article import Article, Draft, Section
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError, Problem
 from indexer.lexicon import Lexicon
 from indexer.picture import with_sizes
-from indexer.published import CATALOGUE, LEXICON, MANIFEST, Published, current_id
+from indexer.published import CATALOGUE, IMPACTS, LEXICON, MANIFEST, Published, Scorer, current_id
 from indexer.segment import Segmenter, segmenter
 from indexer.source import read_folder
 
@@ -120,7 +120,6 @@ def _complete(folder: Path) -> bool:
     try:
         published.verify(folder)
     except IndexerError:
-        shutil.rmtree(folder, ignore_errors=True)
         return False
     return True
 
@@ -165,6 +164,7 @@ def write_build(
         (aside / "whoosh").mkdir(mode=0o700, parents=True)
         cut = segmenter(words.dictionary)
         whoosh_backend.write(aside / "whoosh", (_document(article, section, cut) for article in articles for section in article.sections))
+        impacts.write(aside / IMPACTS, whoosh_backend.postings(aside / "whoosh"))
         catalogue = {
             "articles": [asdict(article) for article in articles],
             "modules": list(modules),
@@ -182,7 +182,7 @@ def write_build(
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
         for path in [*aside.rglob("*"), aside]:
             _sync(path)
-        aside.replace(builds / id_)
+        _put(aside, builds / id_)
         _sync(builds)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -228,6 +228,15 @@ def _probe(candidate: Published, drafts: Iterable[Draft]) -> list[Problem]:
     return failed
 
 
+def _put(aside: Path, target: Path) -> None:
+    """Give a complete build its name. A damaged one of that name, which may still be serving, goes only then."""
+    old = aside.with_suffix(".old")
+    if target.exists():
+        target.replace(old)
+    aside.replace(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def publish(index: Path, id_: str) -> None:
     """Make a complete build the one that readers open, keep the one before for `rollback`, and delete older ones."""
     before = current_id(index)
@@ -256,12 +265,12 @@ def rollback(index: Path) -> str:
         return previous
 
 
-def open_published(index: Path) -> Published:
+def open_published(index: Path, scorer: Scorer = "compiled") -> Published:
     """Open the published build. Raises NoIndexError or DamagedIndexError."""
     id_ = current_id(index)
     if id_ is None:
         raise NoIndexError(f"no index has been published in {index}; run `kb index build`")
-    return published.open_build(index, id_)
+    return published.open_build(index, id_, scorer)
 
 
 def last_outcome(index: Path) -> Outcome | None:

@@ -21,6 +21,8 @@ from indexer.published import Published, open_build
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from indexer.published import Scorer
+
 DEPTH = 10
 RANK_SAMPLE = 200
 """About how many queries, evenly spread, are ranked once more to time ranking alone."""
@@ -35,7 +37,14 @@ class Asked:
     score: float
 
 
-def evaluate(folder: Path, editors_files: Path, ask: Callable[[Published, str], Asked], progress: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+def evaluate(
+    folder: Path,
+    editors_files: Path,
+    ask: Callable[[Published, str], Asked],
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    scorer: Scorer = "compiled",
+) -> dict[str, Any]:
     """Index a BEIR-layout folder in a temporary folder, ask every query, and return the figures of the contract.
 
     Each document is an article of one section. `queries` counts the judged ones; figures without data are 0.0, never NaN.
@@ -51,7 +60,7 @@ def evaluate(folder: Path, editors_files: Path, ask: Callable[[Published, str], 
         started = time.perf_counter()
         articles = [_article(document) for document in corpus]
         write_build(Path(temporary), "eval", articles, vocabulary.load(editors_files))
-        published = open_build(Path(temporary), "eval")
+        published = open_build(Path(temporary), "eval", scorer)
         built = time.perf_counter() - started
         with published:
             progress(f"asking {len(queries) + len(others)} questions")

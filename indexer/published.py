@@ -9,12 +9,13 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from indexer import question as questions
 from indexer.article import Article, Section
 from indexer.backend import MAX_TERMS, Query, SearchHit, WeightedTerm
 from indexer.errors import DamagedIndexError, NoIndexError
+from indexer.impacts import ImpactsBackend
 from indexer.lexicon import Lexicon
 from indexer.ranking import MAX_PER_ARTICLE, inverse_document_frequency
 from indexer.segment import segmenter
@@ -37,6 +38,9 @@ FORMAT = 2
 CATALOGUE = "catalogue.json"
 LEXICON = "lexicon.json"
 MANIFEST = "MANIFEST.json"
+IMPACTS = "impacts"
+Scorer = Literal["compiled", "whoosh"]
+SCORERS: tuple[Scorer, ...] = get_args(Scorer)
 CHECK_EVERY = 1.0
 """Seconds between two looks at the pointer."""
 _CANDIDATES = 50
@@ -67,9 +71,13 @@ class Place:
 class Published:
     """One build: its articles, its vocabulary and the engine over its sections. Any number of threads may use it."""
 
-    def __init__(self, id_: str, folder: Path, catalogue: dict[str, Any], backend: SearchBackend, lexicon: bytes) -> None:
-        """Take the catalogue and the lexicon as read from disk; the lexicon is parsed when a question needs it."""
+    def __init__(self, id_: str, folder: Path, catalogue: dict[str, Any], backend: SearchBackend, lexicon: bytes, damage: str = "") -> None:
+        """Take the catalogue and the lexicon as read from disk; the lexicon is parsed when a question needs it.
+
+        `damage` says why a build that should be ranked by the compiled scorer is not; the next build mends it.
+        """
         self.id = id_
+        self.damage = damage
         self.folder = folder
         self.backend = backend
         self.vocabulary = Vocabulary.from_json(catalogue["vocabulary"])
@@ -87,6 +95,16 @@ class Published:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close the engine."""
         self.backend.close()
+
+    @property
+    def scorer(self) -> str:
+        """What ranks: `compiled (C)`, `compiled (numpy)` or `whoosh`."""
+        return self.backend.name
+
+    @property
+    def scorer_note(self) -> str:
+        """Why nothing faster ranks, with the remedy; "" when there is nothing to say."""
+        return self.damage or self.backend.note
 
     def read(self, text: str) -> Question:
         """Return what a person typed as this build's vocabulary reads it, corrected where it knows no such word but one that was meant."""
@@ -226,6 +244,12 @@ def current_id(index: Path) -> str | None:
 
 def verify(folder: Path) -> None:
     """Compare every file of a build with its manifest. Raises DamagedIndexError; nothing is interpreted before this has passed."""
+    if damage := _verify_but_for_scorer(folder):
+        raise DamagedIndexError(damage)
+
+
+def _verify_but_for_scorer(folder: Path) -> str:
+    """Return what is wrong with the compiled scorer's files, which a search can do without, or ""; raise DamagedIndexError for any other file."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files, format_ = manifest["files"], manifest["format"]
@@ -234,33 +258,48 @@ def verify(folder: Path) -> None:
     if format_ != FORMAT:
         raise DamagedIndexError(_damage(folder, f"has format {format_}, this version reads {FORMAT}"))
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
-    if present != set(files):
-        raise DamagedIndexError(_damage(folder, f"has other files than its manifest ({', '.join(sorted(present ^ set(files)))[:200]})"))
-    for name, digest in files.items():
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-            raise DamagedIndexError(_damage(folder, f"{name} is not what was written"))
+    damages = {name: f"has other files than its manifest ({name})" for name in sorted(present ^ set(files))}
+    for name in present & set(files):
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != files[name]:
+            damages[name] = f"{name} is not what was written"
+    for name, damage in damages.items():
+        if not name.startswith(f"{IMPACTS}/"):
+            raise DamagedIndexError(_damage(folder, damage))
+    return _damage(folder, next(iter(damages.values()))) if damages else ""
 
 
 def _damage(folder: Path, what: str) -> str:
     return f"the index {folder.name} {what}; run `kb index build` to write it anew"
 
 
-def open_build(index: Path, id_: str) -> Published:
-    """Open one build by id after checking it against its manifest. Raises NoIndexError or DamagedIndexError."""
+def open_build(index: Path, id_: str, scorer: Scorer = "compiled") -> Published:
+    """Open one build by id after checking it against its manifest. Raises NoIndexError or DamagedIndexError.
+
+    When only the compiled scorer's files are damaged, Whoosh's own searcher ranks instead, and `scorer_note` says so.
+    """
     folder = index / "builds" / id_
     if not folder.is_dir():
         raise NoIndexError(f"the index {id_} is missing from {folder.parent}; run `kb index build`")
-    verify(folder)
-    backend = WhooshBackend(folder / "whoosh")
-    return Published(id_, folder, json.loads((folder / CATALOGUE).read_text(encoding="utf-8")), backend, (folder / LEXICON).read_bytes())
+    damage = _verify_but_for_scorer(folder)
+    backend: SearchBackend | None = None
+    if scorer == "compiled" and not damage:
+        try:
+            backend = ImpactsBackend(folder / IMPACTS)
+        except DamagedIndexError as error:
+            damage = _damage(folder, str(error))
+    backend = backend or WhooshBackend(folder / "whoosh")
+    catalogue = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
+    return Published(id_, folder, catalogue, backend, (folder / LEXICON).read_bytes(), damage if scorer == "compiled" else "")
 
 
 class Library:
     """Follows the pointer: `current()` returns the newest build, opening it when it appears. One per process, for all threads."""
 
-    def __init__(self, index: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, index: Path, clock: Callable[[], float] = time.monotonic, scorer: Scorer = "compiled") -> None:
         """Open nothing yet; the first use does, so that it happens after a fork."""
         self._index = index
+        self._scorer = scorer
+        self._manifest: object = None
         self._clock = clock
         self._published: Published | None = None
         self._checked = float("-inf")
@@ -278,15 +317,29 @@ class Library:
         with self._lock:
             self._checked = self._clock()
             id_ = current_id(self._index)
-            if self._published is not None and id_ in {None, self._published.id}:
+            if self._published is not None and id_ in {None, self._published.id} and not self._mended(self._published):
                 return self._published
             if id_ is None:
                 raise NoIndexError(f"no index has been published in {self._index}; run `kb index build`")
             try:
-                self._published = open_build(self._index, id_)
+                manifest = _manifest_mark(self._index / "builds" / id_)
+                self._published = open_build(self._index, id_, self._scorer)
+                self._manifest = manifest
                 self.refusal = ""
             except (NoIndexError, DamagedIndexError, OSError) as error:
                 if self._published is None:
                     raise
                 self.refusal = str(error)
             return self._published
+
+    def _mended(self, published: Published) -> bool:
+        """Tell whether a build that was opened with a damaged scorer has been written anew under the same id."""
+        return bool(published.damage) and _manifest_mark(published.folder) not in {None, self._manifest}
+
+
+def _manifest_mark(folder: Path) -> object:
+    try:
+        found = (folder / MANIFEST).stat()
+    except (OSError, ValueError):  # the pointer may hold anything
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -119,8 +119,9 @@ def index_status(as_json_: bool) -> None:  # noqa: FBT001
     last = building.last_outcome(config.index)
     status: dict[str, Any] = {"build": current_id(config.index), "scorer": config.scorer, "whole": False, "problem": "", "last": asdict(last) if last else None}
     try:
-        with building.open_published(config.index) as published:
+        with building.open_published(config.index, config.scorer) as published:
             status |= {"whole": True, "articles": len(published.articles), "sections": len(published.sections)}
+            status |= {"scorer": published.scorer, "scorer_note": published.scorer_note}
     except IndexerError as error:
         status["problem"] = str(error)
     if as_json_:
@@ -129,6 +130,8 @@ def index_status(as_json_: bool) -> None:  # noqa: FBT001
         click.echo(f"build    {status['build'] or 'none'}{'' if status['whole'] else '  ' + status['problem']}")
         if status["whole"]:
             click.echo(f"holds    {status['articles']} articles, {status['sections']} sections; ranked by {status['scorer']}")
+            if status["scorer_note"]:
+                click.echo(f"         {status['scorer_note']}")
         if last:
             click.echo(f"last     {'ok' if last.ok else 'FAILED'} at {last.at}")
             for problem in last.problems if not last.ok else ():
@@ -195,7 +198,7 @@ def eval_(folder: Path, as_json_: bool) -> None:  # noqa: FBT001
     """Measure search on a retrieval set in BEIR layout, through the product's own pipeline."""
     config = Config.from_env()
     segment.use_cache(config.data / "jieba")
-    figures = evaluating.evaluate(folder, config.articles, _ask, say)
+    figures = evaluating.evaluate(folder, config.articles, _ask, say, scorer=config.scorer)
     if as_json_:
         print_json(figures)
         return

@@ -51,25 +51,26 @@ def build_if_changed(services: Services) -> None:
     """Build when there is no index or the articles changed; a rejected change leaves the last good index in service."""
     config = services.config
     last = building.last_outcome(config.index)
-    whole = _is_whole(config)
-    if whole and last and last.fingerprint == building.fingerprint(config.articles):
+    damage = _damage(config)
+    if damage == "" and last and last.fingerprint == building.fingerprint(config.articles):
         return
     try:
         outcome = building.build(config.articles, config.index, services.now(), progress=lambda step: say(f"index: {step} …"))
     except IndexerError as error:
-        if not whole:
+        if damage is None:
             raise
         say(f"index: the articles were rejected, the last good index stays: {error}")
     else:
         say(f"index: {outcome.articles} articles, {outcome.sections} sections")
 
 
-def _is_whole(config: Config) -> bool:
+def _damage(config: Config) -> str | None:
+    """Return what a build would mend in the published index, which can serve as it is; None when there is none to serve."""
     try:
-        with building.open_published(config.index):
-            return True
+        with building.open_published(config.index) as published:
+            return published.damage
     except IndexerError:
-        return False
+        return None
 
 
 def announce(services: Services) -> None:

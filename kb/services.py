@@ -33,4 +33,4 @@ class Services:
     @classmethod
     def of(cls, config: Config) -> Services:
         """Make the real ones. Opens no connection and no index yet, so that it may happen before a fork."""
-        return cls(config, Database(config.database_url), Library(config.index))
+        return cls(config, Database(config.database_url), Library(config.index, scorer=config.scorer))

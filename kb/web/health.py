@@ -32,7 +32,8 @@ def blueprint(services: Services) -> Blueprint:
     @views.get("/readyz")
     def readyz() -> ResponseReturnValue:
         problems = _problems(services)
-        return jsonify(status="unready" if problems else "ok", problems=problems), 503 if problems else 200
+        notes = [] if problems else [note for note in (services.library.current().scorer_note,) if note]
+        return jsonify(status="unready" if problems else "ok", problems=problems, notes=notes), 503 if problems else 200
 
     @views.get("/metrics")
     def metrics() -> ResponseReturnValue:

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from indexer.article import Article, Section
 from indexer.backend import MAX_TERMS, Query
 from indexer.build import build, publish, write_build
 from indexer.errors import ArticlesRejectedError, DamagedIndexError, NoIndexError
-from indexer.published import CHECK_EVERY, Library, bare, current_id, open_build, verify
+from indexer.published import CHECK_EVERY, IMPACTS, SCORERS, Library, bare, current_id, open_build, verify
 from indexer.ranking import MAX_PER_ARTICLE
 
 EMPLOYEE, FINANCE, ALL = frozenset({"employee"}), frozenset({"finance"}), frozenset({"*"})
@@ -181,7 +183,16 @@ def test_a_build_with_any_file_damaged_is_refused(put, index, damage):
         shutil.copytree(whole, folder)
         DAMAGES[damage](folder / path.relative_to(whole))
         with pytest.raises(DamagedIndexError):
-            open_build(index, "copy")
+            verify(folder)
+        if path.parent.name == IMPACTS:
+            with open_build(index, "copy") as published:
+                assert published.scorer == "whoosh"
+                assert f"{IMPACTS}/{path.name}" in published.scorer_note
+                assert "kb index build" in published.scorer_note
+                assert articles(published, "一") == ["m/a"]
+        else:
+            with pytest.raises(DamagedIndexError):
+                open_build(index, "copy")
         shutil.rmtree(folder)
 
 
@@ -198,6 +209,47 @@ def test_a_file_that_was_slipped_in_is_refused(put, index):
     (index / "builds" / id_ / "whoosh" / "extra.seg").write_bytes(b"x")
     with pytest.raises(DamagedIndexError, match=r"extra\.seg"):
         open_build(index, id_)
+
+
+def test_impacts_that_this_version_does_not_read_leave_ranking_to_whoosh(put, index):
+    folder = index / "builds" / put("一")
+    (folder / IMPACTS / "about.json").write_text('{"format": 0}')
+    manifest = json.loads((folder / "MANIFEST.json").read_text())
+    manifest["files"][f"{IMPACTS}/about.json"] = hashlib.sha256(b'{"format": 0}').hexdigest()
+    (folder / "MANIFEST.json").write_text(json.dumps(manifest))
+    with open_build(index, folder.name) as published:
+        assert published.scorer == "whoosh"
+        assert "another format" in published.damage
+        assert articles(published, "一") == ["m/a"]
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+def test_a_build_is_ranked_as_it_was_asked_to_be(put, index, scorer):
+    with open_build(index, put("一"), scorer) as published:
+        assert published.scorer.startswith(scorer)
+        assert published.damage == ""
+        assert articles(published, "一") == ["m/a"]
+
+
+def test_who_asks_for_whoosh_is_not_told_of_damage_to_the_compiled_scorer(put, index):
+    id_ = put("一")
+    (index / "builds" / id_ / IMPACTS / "impacts.npy").unlink()
+    with open_build(index, id_, "whoosh") as published:
+        assert (published.scorer, published.scorer_note) == ("whoosh", "")
+
+
+def test_a_library_takes_the_compiled_scorer_again_when_the_same_build_was_written_anew(put, index):
+    clock = Clock()
+    library = Library(index, clock)
+    id_ = put("一")
+    (index / "builds" / id_ / IMPACTS / "impacts.npy").unlink()
+    assert library.current().scorer == "whoosh"
+    clock.pass_()
+    assert library.current().scorer == "whoosh"
+    put("一")
+    clock.pass_()
+    assert library.current().scorer.startswith("compiled")
+    assert library.refusal == ""
 
 
 def test_a_library_follows_the_pointer_within_a_second(put, index):

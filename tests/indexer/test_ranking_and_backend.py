@@ -6,12 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from indexer import ranking, whoosh_backend
+from indexer import impacts, kernel, ranking, whoosh_backend
 from indexer.backend import MAX_LIMIT, MAX_TERMS, Query, WeightedTerm
+from indexer.impacts import ImpactsBackend
 from indexer.ranking import inverse_document_frequency, term_score
 from indexer.whoosh_backend import WhooshBackend
 
-ENGINES = {"whoosh": (whoosh_backend.write, WhooshBackend)}
+
+def write_impacts(folder, documents):
+    (folder / "whoosh").mkdir()
+    count = whoosh_backend.write(folder / "whoosh", documents)
+    impacts.write(folder / "impacts", whoosh_backend.postings(folder / "whoosh"))
+    return count
+
+
+def open_compiled(folder):
+    if isinstance(kernel.library(), str):
+        pytest.skip(kernel.library())
+    return ImpactsBackend(folder / "impacts")
+
+
+ENGINES = {
+    "whoosh": (whoosh_backend.write, WhooshBackend),
+    "compiled (C)": (write_impacts, open_compiled),
+    "compiled (numpy)": (write_impacts, lambda folder: ImpactsBackend(folder / "impacts", compiled=False)),
+}
 DOCUMENTS = [
     {
         "body_words": ["发票", "查验", "失败"],
@@ -37,6 +56,7 @@ def engine(request, tmp_path_factory):
         folder = tmp_path_factory.mktemp("engine")
         assert write(folder, documents) == len(documents)
         opened.append(open_(folder))
+        assert opened[-1].name == request.param
         return opened[-1]
 
     yield engine_
@@ -57,9 +77,13 @@ def positions(backend, *terms, **settings):
     return [hit.position for hit in backend.search(Query(terms, **settings))]
 
 
+def document_frequency(documents, term):
+    fields = [field.name for field in ranking.FIELDS if field.stream == term.stream]
+    return max(sum(term.text in document.get(name, ()) for document in documents) for name in fields)
+
+
 def by_hand(documents, terms):
     """Score every document as `ranking` defines it, from the documents alone."""
-    stream_body = {"words": "body_words", "pairs": "body_pairs", "chars": "body_chars"}
     scores = {}
     for field in ranking.FIELDS:
         lengths = [len(document.get(field.name, ())) for document in documents]
@@ -67,7 +91,7 @@ def by_hand(documents, terms):
         for term in terms:
             if term.stream != field.stream:
                 continue
-            frequency = sum(term.text in document.get(stream_body[term.stream], ()) for document in documents)
+            frequency = document_frequency(documents, term)
             weight = inverse_document_frequency(len(documents), frequency) * term.weight
             for position, document in enumerate(documents):
                 if count := list(document.get(field.name, ())).count(term.text):
@@ -146,6 +170,25 @@ def test_the_engine_knows_in_how_many_sections_a_term_stands(five):
     assert five.document_frequency("pairs", "发票") == 2
     assert five.document_frequency("chars", "票") == 2
     assert five.document_frequency("words", "没有") == 0
+
+
+def test_a_word_that_stands_in_similar_questions_only_is_known_and_completed(five):
+    assert five.document_frequency("words", "太大") == 1
+    assert five.completions("太", 5) == ["太大"]
+
+
+def test_a_term_of_no_weight_is_not_looked_for(five):
+    assert positions(five, *words("发票", weight=0.0)) == []
+    assert positions(five, *words("发票", weight=-1.0), *words("报销")) == positions(five, *words("报销"))
+
+
+def test_a_term_that_comes_twice_counts_twice(five):
+    once, twice = five.search(Query(words("发票"))), five.search(Query(words("发票", "发票")))
+    assert [hit.score for hit in twice] == pytest.approx([2 * hit.score for hit in once], rel=1e-5)
+
+
+def test_positions_that_do_not_exist_may_be_allowed_and_are_no_hits(five):
+    assert positions(five, *words("发票"), among={-1, 1, 5, 10**12}) == [1]
 
 
 def test_completions_are_words_of_the_index_in_order(five):

@@ -93,8 +93,8 @@ def test_every_command_of_the_contract_explains_itself(kb, command):
 def test_index_build_status_and_rollback_speak_json(built, write, article):
     code, status = _json(built("index", "status", "--json"))
     assert code == 0
-    assert {key: status[key] for key in ("scorer", "whole", "problem", "articles", "sections")} == {
-        "scorer": "whoosh",
+    assert status["scorer"] in {"compiled (C)", "compiled (numpy)"}
+    assert {key: status[key] for key in ("whole", "problem", "articles", "sections")} == {
         "whole": True,
         "problem": "",
         "articles": 1,
@@ -105,6 +105,21 @@ def test_index_build_status_and_rollback_speak_json(built, write, article):
     assert (code, outcome["ok"], outcome["articles"]) == (0, True, 2)
     assert _json(built("index", "rollback", "--json")) == (0, {"build": status["build"]})
     assert _json(built("index", "status", "--json"))[1]["build"] == status["build"]
+
+
+def test_index_status_says_what_ranks_and_why_it_is_not_the_compiled_scorer(built, tmp_path, monkeypatch):
+    assert "ranked by compiled" in built("index", "status")[1]
+    damaged = next((tmp_path / "data" / "index" / "builds").glob("*/impacts/starts.npy"))
+    damaged.write_bytes(damaged.read_bytes()[:-8])
+    code, out, _ = built("index", "status")
+    assert code == 0
+    assert "ranked by whoosh" in out
+    assert "impacts/starts.npy is not what was written; run `kb index build`" in out
+    assert built("index", "build")[0] == 0
+    assert "ranked by compiled" in built("index", "status")[1]
+    monkeypatch.setenv("KB_SCORER", "whoosh")
+    status = _json(built("index", "status", "--json"))[1]
+    assert (status["scorer"], status["scorer_note"]) == ("whoosh", "")
 
 
 def test_index_build_takes_another_folder(built, tmp_path, article):
@@ -231,7 +246,7 @@ FAILURES = {
     "unknown setting": (("index", "status"), {"KB_PROT": "8000"}, "did you mean KB_PORT?"),
     "bad port": (("index", "status"), {"KB_PORT": "x"}, "1 to 65535"),
     "bad workers": (("index", "status"), {"KB_WORKERS": "0"}, "1 to 64"),
-    "bad scorer": (("index", "status"), {"KB_SCORER": "lucene"}, "use whoosh"),
+    "bad scorer": (("index", "status"), {"KB_SCORER": "lucene"}, "use compiled or whoosh"),
     "bad base address": (("index", "status"), {"KB_BASE_URL": "help.example.com"}, "https://help.example.com"),
     "another database": (("index", "status"), {"KB_DATABASE_URL": "postgresql://u:hunter2@h/d"}, "sqlite:////path"),
     "unreadable secret": (("index", "status"), {"KB_SECRET_KEY_FILE": "/no/such/file"}, "readable text file"),

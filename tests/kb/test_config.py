@@ -33,7 +33,7 @@ def test_without_settings_it_runs_here_and_for_this_machine_only(tmp_path, monke
         ({"KB_BASE_URL": "https://help.example.com/kb"}, "without a path"),
         ({"KB_BASE_URL": "javascript:alert(1)"}, "KB_BASE_URL"),
         ({"KB_BASE_URL": "https://user@help.example.com"}, "KB_BASE_URL"),
-        ({"KB_SCORER": "bm42"}, "use whoosh"),
+        ({"KB_SCORER": "bm42"}, "use compiled or whoosh"),
         ({"KB_WIDGET_ORIGINS": "https://app.example.com/path"}, "scheme and host"),
         ({"KB_WIDGET_ORIGINS": "*"}, "scheme and host"),
         ({"KB_WIDGET_ORIGINS": "null"}, "scheme and host"),

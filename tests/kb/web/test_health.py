@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 from sqlalchemy import text
 
 
 def test_a_process_that_answers_is_alive_and_ready(asker):
     assert asker.get("/healthz").json == {"status": "ok"}
     ready = asker.get("/readyz")
-    assert (ready.status_code, ready.json) == (200, {"status": "ok", "problems": []})
+    assert (ready.status_code, ready.json) == (200, {"status": "ok", "problems": [], "notes": []})
 
 
 def test_without_an_index_it_is_not_ready_and_says_which_command_helps(services_with, app_of, tmp_path):
@@ -33,6 +35,16 @@ def test_a_database_that_does_not_answer_is_named_without_its_place(services, ap
     assert ready.status_code == 503
     assert [problem for problem in ready.json["problems"] if "does not answer (DatabaseError)" in problem]
     assert str(services.config.data) not in ready.text
+
+
+def test_a_scorer_that_is_not_the_compiled_one_is_ready_and_says_why(services_with, app_of, shipped, tmp_path):
+    index = tmp_path / "index"
+    shutil.copytree(shipped.folder, index / "builds" / shipped.id)
+    (index / "CURRENT").write_text(shipped.id)
+    (index / "builds" / shipped.id / "impacts" / "terms.txt").unlink()
+    ready = app_of(services_with(index)).test_client().get("/readyz")
+    assert (ready.status_code, ready.json["status"]) == (200, "ok")
+    assert [note for note in ready.json["notes"] if "impacts/terms.txt" in note and "kb index build" in note]
 
 
 def test_the_figures_count_what_happened(asker, ticket, services):

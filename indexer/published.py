@@ -149,11 +149,13 @@ class Published:
         hits: list[SearchHit] = []
         per_article: dict[str, int] = {}
         for hit in self.backend.search(Query(terms, _CANDIDATES, self._positions(module, audience))):
+            if len(hits) >= limit:
+                break
             article = self.sections[hit.position].article.id
             per_article[article] = per_article.get(article, 0) + 1
             if per_article[article] <= MAX_PER_ARTICLE:
                 hits.append(hit)
-        return hits[:limit]
+        return hits
 
     def _less_telling(self, term: WeightedTerm) -> tuple[bool, float]:
         """Order terms by how much they may add to a score. What stands in no section adds nothing, however rare it is."""

@@ -3,6 +3,7 @@
 <index>/builds/<id>/   whoosh/  impacts/  catalogue.json  media/  MANIFEST.json   never changed once there
 <index>/CURRENT        the id of the published build; replacing it is publishing
 <index>/PREVIOUS       what `rollback` returns to
+<index>/cache/         what the last build rendered and segmented, so that the next one does it for changed articles only; may be deleted
 <index>/last.json      the outcome of the last build, for the desk and `kb index status`
 """
 
@@ -13,17 +14,20 @@ import hashlib
 import json
 import os
 import shutil
-import sys
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import cache
+from importlib.metadata import version
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import impacts, published, source, vocabulary, whoosh_backend
+from indexer import impacts, published, ranking, source, vocabulary, whoosh_backend
 from indexer import lint as linting
 from indexer.article import Article, Draft, Section
+from indexer.cache import Cache
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError, Problem
 from indexer.lexicon import Lexicon
 from indexer.picture import with_sizes
@@ -32,8 +36,9 @@ from indexer.segment import Segmenter, segmenter
 from indexer.source import read_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from indexer.backend import FieldPostings
     from indexer.render import Piece
     from indexer.source import Folder
 
@@ -85,15 +90,18 @@ def fingerprint(articles: Path) -> str:
 
 @cache
 def _program() -> str:
-    """Return a hash of the indexer's code: a build by another version is another build."""
+    """Return a hash of the indexer's code and of the libraries that make terms and HTML: a build by another version is another build."""
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    return hashlib.sha256(code).hexdigest()[:16]
+    libraries = " ".join(version(name) for name in ("jieba", "Markdown", "nh3", "OpenCC"))
+    return hashlib.sha256(code + libraries.encode()).hexdigest()[:16]
 
 
 def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Callable[[str], None]) -> Outcome:
     progress("reading articles")
     folder = read_folder(articles)
-    corpus = linting.read(folder, now.date())
+    rendered = Cache(index / "cache" / "pieces", _program())
+    corpus = linting.read(folder, now.date(), rendered)
+    rendered.save()
     problems = linting.lint(corpus)
     if errors := [problem for problem in problems if problem.error]:
         raise ArticlesRejectedError(errors)
@@ -103,7 +111,8 @@ def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Call
     if not _complete(index / "builds" / id_):
         progress(f"indexing {len(found)} articles")
         modules = [asdict(module) for module in folder.modules]
-        write_build(index, id_, found, words, modules=modules, media=folder.media, company=folder.company)
+        segmented = write_build(index, id_, found, words, modules=modules, media=folder.media, company=folder.company)
+        progress(f"segmented {segmented} sections, rendered {rendered.made} articles; the others were known from the last build")
     with published.open_build(index, id_) as candidate:
         progress("asking every question of the articles")
         if failed := _probe(candidate, corpus.drafts):
@@ -154,8 +163,11 @@ def write_build(
     modules: Sequence[dict[str, Any]] = (),
     media: dict[str, bytes] | None = None,
     company: dict[str, str] | None = None,
-) -> None:
-    """Write one complete build aside and move it to builds/<id>, every byte on disk before it gets its name."""
+) -> int:
+    """Write one complete build aside and move it to builds/<id>, every byte on disk before it gets its name.
+
+    Return how many sections were segmented: those whose texts the last build below `index` did not have.
+    """
     builds = index / "builds"
     builds.mkdir(mode=0o700, parents=True, exist_ok=True)
     aside = builds / f".{id_}.{os.getpid()}"
@@ -163,15 +175,17 @@ def write_build(
     try:
         (aside / "whoosh").mkdir(mode=0o700, parents=True)
         cut = segmenter(words.dictionary)
-        whoosh_backend.write(aside / "whoosh", (_document(article, section, cut) for article in articles for section in article.sections))
-        impacts.write(aside / IMPACTS, whoosh_backend.postings(aside / "whoosh"))
+        terms = Cache(index / "cache" / "terms", json.dumps([_program(), words.dictionary]))
+        sections = ((article, section) for article in articles for section in article.sections)
+        postings = whoosh_backend.write_postings(aside / "whoosh", (_document(texts, cut, terms) for texts in starmap(_texts, sections)))
+        impacts.write(aside / IMPACTS, postings)
         catalogue = {
             "articles": [asdict(article) for article in articles],
             "modules": list(modules),
             "vocabulary": words.as_json(),
             "company": company or {},
         }
-        lexicon = Lexicon.of(articles, words, cut, _frequencies(aside / "whoosh"))
+        lexicon = Lexicon.of(articles, words, cut, _frequencies(postings))
         (aside / LEXICON).write_text(json.dumps(lexicon.as_json(), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
         (aside / CATALOGUE).write_text(json.dumps(catalogue, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
         for name, data in (media or {}).items():
@@ -184,35 +198,38 @@ def write_build(
             _sync(path)
         _put(aside, builds / id_)
         _sync(builds)
+        terms.save()
+        return terms.made
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _frequencies(folder: Path) -> dict[str, int]:
-    """Return every word of a written index with the number of sections it stands in."""
-    backend = whoosh_backend.WhooshBackend(folder)
-    try:
-        return {word: backend.document_frequency("words", word) for word in backend.completions("", sys.maxsize)}
-    finally:
-        backend.close()
+def _frequencies(postings: Iterable[FieldPostings]) -> dict[str, int]:
+    """Return every word of an index with the number of sections it stands in."""
+    found: dict[str, int] = {}
+    for field in postings:
+        if field.field.stream == "words":
+            for word, frequency in zip(field.terms, field.frequencies, strict=True):
+                found[word] = max(frequency, found.get(word, 0))
+    return found
 
 
-def _document(article: Article, section: Section, cut: Segmenter) -> dict[str, Iterable[str]]:
-    """Return the terms of each field of a section: the body holds the title and heading too; questions and tags belong to the lead section only."""
+def _texts(article: Article, section: Section) -> dict[str, str]:
+    """Return what is searched of a section: the body holds the title and heading too; questions and tags belong to the lead section only."""
     lead = section is article.sections[0]
-    heading = f"{article.title}\n{section.heading}\n"
-    body = cut.terms(heading + section.text)
-    title = cut.terms(f"{article.title}\n{section.heading}")
-    asked = cut.terms("\n".join([*article.questions, *article.tags]) if lead else "")
-    return {
-        "body_words": body.words,
-        "body_pairs": body.pairs,
-        "body_chars": body.chars,
-        "title_words": title.words,
-        "title_pairs": title.pairs,
-        "question_words": asked.words,
-        "question_pairs": asked.pairs,
-    }
+    title = f"{article.title}\n{section.heading}"
+    return {"body": f"{title}\n{section.text}", "title": title, "question": "\n".join([*article.questions, *article.tags]) if lead else ""}
+
+
+def _document(texts: dict[str, str], cut: Segmenter, known: Cache) -> Mapping[str, Mapping[str, int]]:
+    """Return how often each term stands in each field; body_words holds the words of the text "body"."""
+
+    def counted() -> dict[str, Counter[str]]:
+        terms = {name: cut.terms(text) for name, text in texts.items()}
+        return {field.name: Counter(getattr(terms[field.name.removesuffix(f"_{field.stream}")], field.stream)) for field in ranking.FIELDS}
+
+    document: dict[str, dict[str, int]] = known.get(texts, counted)
+    return document
 
 
 def _probe(candidate: Published, drafts: Iterable[Draft]) -> list[Problem]:

@@ -19,6 +19,7 @@ from indexer.text import folded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from indexer.cache import Cache
     from indexer.render import Piece
     from indexer.source import Folder
 
@@ -43,12 +44,12 @@ class Corpus:
     anchors: dict[str, set[str]] = field(default_factory=dict)
 
 
-def read(folder: Folder, today: date) -> Corpus:
-    """Parse and render every article of a folder."""
+def read(folder: Folder, today: date, rendered: Cache | None = None) -> Corpus:
+    """Parse and render every article of a folder; what is in `rendered` is not rendered again."""
     drafts = tuple(parse(path, source) for path, source in sorted(folder.articles.items()))
     pieces: dict[str, list[Piece]] = {}
     errors: dict[str, str] = {}
-    with Renderer() as renderer:
+    with Renderer(cache=rendered) as renderer:
         for draft in drafts:
             try:
                 pieces[draft.id] = renderer.render(draft.id, fill_company(draft.body, folder.company))

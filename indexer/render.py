@@ -16,7 +16,7 @@ import sys
 from dataclasses import asdict, dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from xml.etree.ElementTree import Element
 
 import markdown
@@ -29,6 +29,8 @@ from indexer.text import folded
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from indexer.cache import Cache
 
 TIME_LIMIT = 5.0
 """Seconds that one article may take."""
@@ -161,9 +163,10 @@ def plain_text(clean: str) -> str:
 class Renderer:
     """Renders articles in a child process that is killed when one takes too long. Use as a context manager; one thread only."""
 
-    def __init__(self, time_limit: float = TIME_LIMIT) -> None:
-        """Start nothing yet; the first article does."""
+    def __init__(self, time_limit: float = TIME_LIMIT, cache: Cache | None = None) -> None:
+        """Start nothing yet; the first article does that `cache` does not have."""
         self._time_limit = time_limit
+        self._cache = cache
         self._child: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
@@ -177,6 +180,10 @@ class Renderer:
 
     def render(self, article: str, body: str) -> list[Piece]:
         """Return the pieces of one article. Raises RenderError when it breaks the limits of time or memory."""
+        pieces = self._cache.get([article, body], lambda: self._ask(article, body)) if self._cache else self._ask(article, body)
+        return [Piece(**piece) for piece in pieces]
+
+    def _ask(self, article: str, body: str) -> list[dict[str, Any]]:
         connection = self._connection or self._start()
         try:
             connection.send_bytes(json.dumps([article, body]).encode())
@@ -189,7 +196,8 @@ class Renderer:
             raise RenderError(f"needs more than {MEMORY_LIMIT // 1024 // 1024} MB to render; split the article") from error
         if "error" in answer:
             raise RenderError(answer["error"])
-        return [Piece(**piece) for piece in answer["pieces"]]
+        pieces: list[dict[str, Any]] = answer["pieces"]
+        return pieces
 
     def _start(self) -> Connection:
         ours, theirs = Pipe()

@@ -73,8 +73,11 @@ def _kept_dictionary(path: Path) -> tuple[dict[str, int], int] | None:
     if hashlib.sha256(data).hexdigest().encode() != digest:
         return None
     numbers, _, words = data.decode().partition("\n")
-    total, frequencies = json.loads(numbers)
-    return dict(zip(words.split("\n"), frequencies, strict=True)), total
+    try:
+        total, frequencies = json.loads(numbers)
+        return dict(zip(words.split("\n"), frequencies, strict=True)), total
+    except ValueError:
+        return None  # whole, but written by another version
 
 
 def _keep_dictionary(path: Path, frequencies: dict[str, int], total: int) -> None:

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from indexer import vocabulary
+from indexer import vocabulary, whoosh_backend
 from indexer.article import Article, Section
 from indexer.build import KEEP, build, last_outcome, rollback, write_build
 from indexer.errors import ArticlesRejectedError, BuildRunningError, DamagedIndexError, IndexerError, NoIndexError
@@ -189,3 +189,43 @@ def test_company_values_are_indexed_as_readers_see_them(write, article, index, n
     with open_build(index, build(write(files), index, now).build) as published:
         assert published.articles["m/a"].sections[0].text == "打 400-123 或 以贵司制度为准。"
         assert published.articles_for("400-123", 3) == ["m/a"]
+
+
+def files_of(index, id_):
+    """Return the files of a build but Whoosh's own, which have random names, and what Whoosh holds."""
+    folder = index / "builds" / id_
+    named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "MANIFEST.json"}
+    return {name: data for name, data in named.items() if not name.startswith("whoosh/")}, list(whoosh_backend.postings(folder / "whoosh"))
+
+
+def test_a_changed_article_alone_is_rendered_and_segmented_anew(write, article, index, now):
+    texts = {f"m/{name}.md": article(f"{name}的正文。\n\n## 一\n\n第一节。\n\n## 二\n\n第二节。", title=f"题{name}") for name in "abcd"}
+    said = []
+    build(write(texts), index, now, progress=said.append)
+    assert "segmented 12 sections, rendered 4 articles; the others were known from the last build" in said
+    said.clear()
+    build(write({"m/b.md": texts["m/b.md"].replace("第二节", "改过的第二节")}), index, now, progress=said.append)
+    assert "segmented 1 sections, rendered 1 articles; the others were known from the last build" in said
+
+
+def test_a_build_from_what_the_last_one_knew_is_the_build_from_nothing(write, article, index, tmp_path, now):
+    texts = {f"m/{name}.md": article(f"{name}的正文：發票查驗。\n\n## 一\n\n第一节 K/3。", questions=[f"怎么办{name}"]) for name in "abcd"}
+    build(write(texts), index, now)
+    folder = write({"m/b.md": article("发票查验失败。"), "m/c.md": texts["m/c.md"].replace("第一节", "另一节")})
+    again, fresh = build(folder, index, now), build(folder, tmp_path / "fresh", now)
+    assert again == fresh
+    assert files_of(index, again.build) == files_of(tmp_path / "fresh", fresh.build)
+
+
+def test_other_words_of_the_editors_segment_every_section_anew(index):
+    articles = [*one_article("m/a", "电子行程单"), *one_article("m/b", "别的")]
+    assert write_build(index, "1", articles, vocabulary.Vocabulary()) == 2
+    assert write_build(index, "2", articles, vocabulary.Vocabulary(words=("电子行程单",))) == 2
+    assert write_build(index, "3", articles, vocabulary.Vocabulary(words=("电子行程单",))) == 0
+
+
+def test_a_damaged_cache_costs_time_and_changes_nothing(index):
+    write_build(index, "1", one_article(text="发票查验"), vocabulary.Vocabulary())
+    (index / "cache" / "terms").write_bytes(b"damaged")
+    assert write_build(index, "2", one_article(text="发票查验"), vocabulary.Vocabulary()) == 1
+    assert files_of(index, "1") == files_of(index, "2")

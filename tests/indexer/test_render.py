@@ -1,5 +1,6 @@
 import pytest
 
+from indexer.cache import Cache
 from indexer.render import Renderer, RenderError, anchor_of, plain_text, render, resolve_link
 
 
@@ -145,3 +146,24 @@ def test_the_child_process_renders_as_we_do():
     body = "先说。\n\n## 一 & 二\n\n|甲|\n|---|\n|乙|\n\n## 三\n\n[x](a.md)"
     with Renderer() as renderer:
         assert renderer.render("m/a", body) == render("m/a", body)
+
+
+def test_an_article_that_was_rendered_before_is_not_rendered_again_and_is_the_same(tmp_path):
+    body = "先说 [x](a.md)。\n\n## 一 & 二\n\n|甲|\n|---|\n|乙|"
+    for made in (1, 0):
+        cache = Cache(tmp_path / "pieces", "1")
+        with Renderer(cache=cache) as renderer:
+            assert renderer.render("m/a", body) == render("m/a", body)
+        cache.save()
+        assert cache.made == made
+    with Renderer(cache=cache) as renderer:
+        assert renderer.render("n/a", body) == render("n/a", body)  # the same text elsewhere has other links
+
+
+def test_an_article_that_could_not_be_rendered_is_tried_again(tmp_path):
+    cache = Cache(tmp_path / "pieces", "1")
+    with Renderer(cache=cache) as renderer:
+        for _ in range(2):
+            with pytest.raises(RenderError, match="nested too deeply"):
+                renderer.render("m/a", "* " * 5000 + "a")
+    assert cache.made == 0

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check check-whoosh format lock clean
+.PHONY: help setup run test check check-whoosh format lock bench-setup clean
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := scripts/setup
@@ -41,6 +41,12 @@ format: ## format and fix what can be fixed
 lock: ## write the lock files anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements.lock
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build --group bench -c requirements.lock -o requirements-bench.lock
+
+bench-setup: ## install the engines that ours is measured against into .venv-bench (bench/README.md)
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 
 clean: ## remove the environment and caches; never the data in var/
-	@rm -rf .venv .venv-whoosh indexer/_kernel.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import-linter.log
+	@rm -rf .venv .venv-bench .venv-whoosh indexer/_kernel.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import-linter.log

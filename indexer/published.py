@@ -17,21 +17,22 @@ from indexer.backend import MAX_TERMS, Query, SearchHit, WeightedTerm
 from indexer.errors import DamagedIndexError, NoIndexError
 from indexer.impacts import ImpactsBackend
 from indexer.lexicon import Lexicon
-from indexer.ranking import MAX_PER_ARTICLE, inverse_document_frequency
+from indexer.ranking import BODY_WEIGHT, FREQUENT, MAX_FOREIGN, MAX_PER_ARTICLE, NUMBER, inverse_document_frequency
 from indexer.segment import segmenter
 from indexer.source import Module
 from indexer.spelling import correct
-from indexer.text import folded
+from indexer.text import folded, normalise
 from indexer.vocabulary import Vocabulary
 from indexer.whoosh_backend import WhooshBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
     from types import TracebackType
 
-    from indexer.backend import SearchBackend
+    from indexer.backend import SearchBackend, Stream
     from indexer.question import Question
+    from indexer.text import Normalised
 
 FORMAT = 2
 """Raised when a build of an older version must not be read any more."""
@@ -62,10 +63,20 @@ class Place:
         asked = self.article.questions if self.section is self.article.sections[0] else ()
         return folded("\n".join([self.article.title, self.section.heading, *asked]))
 
+    @property
+    def heading(self) -> str:
+        """What it is called in a list of hits: its heading, the article's title for the lead section."""
+        return self.section.heading or self.article.title
+
     @cached_property
-    def text(self) -> str:
-        """The section's body in normal form."""
-        return folded(self.section.text)
+    def normal_heading(self) -> Normalised:
+        """The heading in normal form, with the way back."""
+        return normalise(self.heading)
+
+    @cached_property
+    def body(self) -> Normalised:
+        """The section's text in normal form, with the way back."""
+        return normalise(self.section.text)
 
 
 class Published:
@@ -140,7 +151,7 @@ class Published:
         self, question: Question, *, limit: int = 10, module: str | None = None, audience: frozenset[str] = EVERYONE, prefix: str = ""
     ) -> list[SearchHit]:
         """Return the best sections, at most 3 of one article. `prefix` is a last word still being typed."""
-        terms = question.terms
+        terms = (*question.terms, *question.alternatives, *self._rare(question.characters))
         if prefix:
             typed = (WeightedTerm("words", word, 0.5) for word in self.backend.completions(prefix, 32))
             terms = (*terms, *typed)
@@ -156,6 +167,37 @@ class Published:
             if per_article[article] <= MAX_PER_ARTICLE:
                 hits.append(hit)
         return hits
+
+    def _rare(self, characters: tuple[WeightedTerm, ...]) -> list[WeightedTerm]:
+        most = FREQUENT * len(self.sections)
+        return [char for char in characters if self.backend.document_frequency("chars", char.text) <= most]
+
+    def attainable(self, question: Question) -> float:
+        """Return what a section would score that holds every typed term in its body as densely as can be: a hit's share of it says how much was found.
+
+        A word that the index does not know counts like its rarest one, unless synonyms stand in for it.
+        """
+        words = [term for term in question.terms if term.stream == "words"]
+        telling = self.telling(term.text for term in words)
+        total = sum(term.weight * BODY_WEIGHT["words"] * telling[term.text] for term in words if not self._replaced("words", term.text, question))
+        for term in (*question.terms, *self._rare(question.characters)):
+            if term.stream != "words" and not self._replaced(term.stream, term.text, question):
+                frequency = self.backend.document_frequency(term.stream, term.text)
+                total += term.weight * BODY_WEIGHT[term.stream] * inverse_document_frequency(len(self.sections), frequency)
+        return total
+
+    def _replaced(self, stream: Stream, term: str, question: Question) -> bool:
+        """Tell whether a term is an unknown piece of a word that has synonyms."""
+        return any(term in word for word in question.synonyms) and not self.backend.document_frequency(stream, term)
+
+    def telling(self, words: Iterable[str]) -> dict[str, float]:
+        """Return how telling each word of a question is: its idf; less for unknown numbers and for pasted foreign text."""
+        found = {word: self.idf(word) for word in words}
+        unknown = [word for word in found if word.isascii() and not self.knows(word)]
+        foreign = [word for word in unknown if not word.isdigit()]
+        for word in unknown:
+            found[word] *= NUMBER if word.isdigit() else min(1.0, MAX_FOREIGN / len(foreign))
+        return found
 
     def _less_telling(self, term: WeightedTerm) -> tuple[bool, float]:
         """Order terms by how much they may add to a score. What stands in no section adds nothing, however rare it is."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from indexer import ranking
 from indexer.backend import Stream, WeightedTerm
 from indexer.segment import runs
-from indexer.text import folded, normalise
+from indexer.text import normalise
 
 if TYPE_CHECKING:
     from indexer.segment import Segmenter
@@ -24,6 +23,8 @@ _NEGATIONS = frozenset("不 没 没有 无法 不能 不了 不到 不是 不会
 """Words that turn a wish around: 能撤回吗 and 不能撤回 are two questions, though both are about 撤回."""
 _EITHER_OR = re.compile(r"([\u4e00-\u9fff])[不没]\1")
 """能不能, 要不要, 有没有: a question, no negation."""
+_Piece = tuple[str, str, list[str]]
+"""A run of the question: han or code, its text, its words."""
 _LONG_NUMBER = 8
 """Digits from which a bare number is somebody's document or invoice, not a question."""
 
@@ -33,6 +34,8 @@ class Question:
     """A question as search sees it.
 
     `content` holds its distinct content words in order (stop and question words left out), `synonyms` what else each may be called.
+    `terms` are those of the words typed, `alternatives` those that only synonyms add, `characters` the single characters inside its longer Han runs, which
+    count only where they are rare.
     `key` is equal for questions that differ only in order, politeness, question words, script or two-way synonyms; "" when nothing is asked.
     `text` is what was typed; `corrected` is what it was read as when that is another wording (see `spelling`), and all else follows from it.
     """
@@ -42,6 +45,8 @@ class Question:
     content: tuple[str, ...]
     synonyms: dict[str, tuple[str, ...]]
     terms: tuple[WeightedTerm, ...]
+    alternatives: tuple[WeightedTerm, ...]
+    characters: tuple[WeightedTerm, ...]
     key: str
     corrected: str | None = None
 
@@ -59,32 +64,38 @@ class Question:
 def read(text: str, vocabulary: Vocabulary, segmenter: Segmenter) -> Question:
     """Return `text` as a question. Only its first 400 characters count."""
     asked = text[:MAX_CHARACTERS]
-    functional = vocabulary.stop | vocabulary.question
-    words = segmenter.cut(_EITHER_OR.sub(" ", normalise(asked).text))
-    content = () if _nothing_but(functional, asked) else tuple(dict.fromkeys(_content(words, functional)))
-    synonyms = {word: vocabulary.synonyms[word] for word in content if word in vocabulary.synonyms}
-    whole = folded(asked)
-    if whole in vocabulary.synonyms:
-        synonyms[whole] = vocabulary.synonyms[whole]
-    meant = [word for word in content if not is_noise(word)]
-    denied = {_NOT} if any(word in _NEGATIONS for word in words) else set()
-    key = " ".join(sorted({_canonical(word, vocabulary) for word in content} | denied)) if meant else ""
-    return Question(asked, len(text) > MAX_CHARACTERS, content, synonyms, _terms(asked, synonyms, vocabulary, segmenter), key)
+    normal = normalise(asked).text
+    pieces = [(kind, run, segmenter.cut(run)) for kind, run in runs(normal)]
+    unfolded = _EITHER_OR.sub(" ", normal)
+    meant = [words for _, _, words in pieces] if unfolded == normal else [segmenter.cut(run) for _, run in runs(unfolded)]
+    said = "".join(run for _, run, _ in pieces)
+    content = () if _nothing_but(vocabulary, said) else tuple(dict.fromkeys(word for words in meant for word in _content(words, vocabulary.functional)))
+    synonyms = {word: vocabulary.synonyms[word] for word in (*content, " ".join(normal.split())) if word in vocabulary.synonyms}
+    key = _key(content, vocabulary, denied=any(word in _NEGATIONS for words in meant for word in words))
+    terms = _terms(pieces, vocabulary, segmenter)
+    alternatives = _alternatives(terms, synonyms, segmenter)
+    return Question(asked, len(text) > MAX_CHARACTERS, content, synonyms, terms, alternatives, _characters(pieces, vocabulary), key)
 
 
-def _nothing_but(functional: frozenset[str], text: str) -> bool:
-    """Tell whether a text is stop and question words from end to end, however the dictionary cuts it: 有人吗, 多少钱."""
-    said = "".join(run for _, run in runs(normalise(text).text))
-    longest = max(map(len, functional), default=0)
+def _key(content: tuple[str, ...], vocabulary: Vocabulary, *, denied: bool) -> str:
+    if all(map(is_noise, content)):
+        return ""
+    return " ".join(sorted({_canonical(word, vocabulary) for word in content} | ({_NOT} if denied else set())))
+
+
+def _nothing_but(vocabulary: Vocabulary, said: str) -> bool:
+    """Tell whether a text without its gaps is stop and question words from end to end, however the dictionary cuts it: 有人吗, 多少钱."""
     reached = {0}
     for at in range(len(said)):
         if at in reached:
-            reached.update(at + length for length in range(1, longest + 1) if said[at : at + length] in functional)
+            reached.update(at + length for length in range(1, vocabulary.longest + 1) if said[at : at + length] in vocabulary.functional)
+        elif at > max(reached):
+            return False
     return len(said) in reached
 
 
 def _content(words: list[str], functional: frozenset[str]) -> list[str]:
-    """Return the words that carry meaning. Neighbouring single characters are one word that the dictionary lacks: 年|假 is 年假."""
+    """Return the words of one run that carry meaning. Neighbouring single characters are one word that the dictionary lacks: 年|假 is 年假."""
     found: list[str] = []
     growing = False
     for word in words:
@@ -107,32 +118,36 @@ def _canonical(word: str, vocabulary: Vocabulary) -> str:
     return min([word, *(other for other in vocabulary.synonyms.get(word, ()) if word in vocabulary.synonyms.get(other, ()))])
 
 
-def _terms(text: str, synonyms: dict[str, tuple[str, ...]], vocabulary: Vocabulary, segmenter: Segmenter) -> tuple[WeightedTerm, ...]:
+def _terms(pieces: list[_Piece], vocabulary: Vocabulary, segmenter: Segmenter) -> tuple[WeightedTerm, ...]:
     """Return the distinct terms of a question with their weights; the first mention of a term decides."""
     found: dict[tuple[Stream, str], float] = {}
-    functional = vocabulary.stop | vocabulary.question
-    terms = segmenter.terms(text)
-    for word in terms.words:
-        if word not in vocabulary.stop:
-            found.setdefault(("words", word), ranking.QUESTION_WORD if word in vocabulary.question else 1.0)
-    light = _light_pairs(functional)
-    for pair in terms.pairs:
-        if pair not in vocabulary.stop:
+    stop, question, light = vocabulary.stop, vocabulary.question, vocabulary.light
+    whole = (word for kind, run, words in pieces for word in (words if kind == "han" else [run]))
+    for part in (part for word in whole for part in segmenter.parts(word)):
+        if part not in stop:
+            found.setdefault(("words", part), ranking.QUESTION_WORD if part in question else 1.0)
+    han = [run for kind, run, _ in pieces if kind == "han"]
+    for pair in (run[i : i + 2] for run in han for i in range(len(run) - 1)):
+        if pair not in stop:
             found.setdefault(("pairs", pair), ranking.QUESTION_WORD if pair in light else 1.0)
-    for kind, run in runs(normalise(text).text):
-        if kind == "han" and len(run) == 1 and run not in functional:
+    for run in han:
+        if len(run) == 1 and run not in vocabulary.functional:
             found.setdefault(("chars", run), 1.0)
-    for others in synonyms.values():
-        for other in others:
-            for word in segmenter.terms(other).words:
-                found.setdefault(("words", word), ranking.SYNONYM)
     return tuple(WeightedTerm(stream, term, weight) for (stream, term), weight in found.items())
 
 
-@lru_cache(maxsize=8)
-def _light_pairs(functional: frozenset[str]) -> frozenset[str]:
-    """Return the character pairs that stand inside stop and question words."""
-    return frozenset(word[i : i + 2] for word in functional for i in range(len(word) - 1))
+def _alternatives(terms: tuple[WeightedTerm, ...], synonyms: dict[str, tuple[str, ...]], segmenter: Segmenter) -> tuple[WeightedTerm, ...]:
+    """Return the words of synonyms that were not typed themselves."""
+    if not synonyms:
+        return ()
+    typed = {term.text for term in terms if term.stream == "words"}
+    others = dict.fromkeys(word for meant in synonyms.values() for other in meant for word in segmenter.terms(other).words)
+    return tuple(WeightedTerm("words", word, ranking.SYNONYM) for word in others if word not in typed)
+
+
+def _characters(pieces: list[_Piece], vocabulary: Vocabulary) -> tuple[WeightedTerm, ...]:
+    found = (char for kind, run, _ in pieces if kind == "han" and len(run) > 1 for char in run)
+    return tuple(WeightedTerm("chars", char) for char in dict.fromkeys(found) if char not in vocabulary.functional)
 
 
 def is_noise(word: str) -> bool:

@@ -31,7 +31,10 @@ _RUN = re.compile(
     rf"(?P<han>[{_HAN}]+)"
     r"|(?P<code>[^\W_](?:(?![" + _HAN + r"])[^\W_])*(?:[.+#/_\-&@%:'](?:(?![" + _HAN + r"])[^\W_])+)*[+#%]{0,2})"
 )
+_HAN_CHAR = re.compile(f"[{_HAN}]")
 _CODE_PART = re.compile(r"[^\W_]+")
+_PART_SIZES = (2, 3)
+"""Characters of the shorter words that a longer one is also found by, as jieba's cut_for_search has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +135,20 @@ class Segmenter:
             if kind == "code":
                 words.extend(_code_terms(run))
                 continue
-            words.extend(self._jieba.cut_for_search(run, HMM=False))
+            words.extend(part for word in self._jieba.cut(run, HMM=False) for part in self.parts(word))
             chars.extend(run)
             pairs.extend(map(add, run, run[1:]))
         return Terms(tuple(words), tuple(pairs), tuple(chars))
+
+    def parts(self, word: str) -> list[str]:
+        """Return a word that `cut` gave, or a whole code, as `terms` holds it: a Han word after the shorter words inside it, a code before its parts."""
+        if not _HAN_CHAR.match(word):
+            return _code_terms(word)
+        known = self._jieba.FREQ
+        return [
+            *(word[i : i + size] for size in _PART_SIZES if len(word) > size for i in range(len(word) - size + 1) if known.get(word[i : i + size])),
+            word,
+        ]
 
     def cut(self, text: str) -> list[str]:
         """Return the words of `text` once each place, without the overlapping parts that `terms` adds: what a person would call its words."""

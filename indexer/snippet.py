@@ -3,65 +3,74 @@
 from __future__ import annotations
 
 import html
-from bisect import bisect_right
+import re
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from indexer.text import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
+
+    from indexer.text import Normalised
 
 LENGTH = 110
 """Characters of an excerpt."""
 _LEAD = 24
 """Characters shown before the first mark, at most; fewer when a clause begins nearer."""
 _BOUNDARIES = "。！？；\n"
+_SPECIAL = re.compile("[&<>\"']")
 
 
-def marked(text: str, terms: Collection[str]) -> str:
-    """Return the whole text as escaped HTML with `<mark>` around the normalised `terms`."""
-    return _mark(text, 0, len(text), _spans(text, terms))
+def marked(text: str, terms: Collection[str], normal: Normalised | None = None) -> str:
+    """Return the whole text as escaped HTML with `<mark>` around the normalised `terms`; `normal` is its normal form, where that is known."""
+    return _mark(text, 0, len(text), _spans(normal or normalise(text), terms))
 
 
-def snippet(text: str, terms: Collection[str], length: int = LENGTH) -> str:
-    """Return about `length` characters of `text` where most of it is marked, as escaped HTML with `<mark>`."""
-    spans = _spans(text, terms)
+def snippet(text: str, terms: Collection[str], length: int = LENGTH, normal: Normalised | None = None) -> str:
+    """Return about `length` characters of `text` where most of it is marked, as escaped HTML with `<mark>`; `normal` as for `marked`."""
+    spans = _spans(normal or normalise(text), terms)
     start = _best_start(spans, length) if spans else 0
     start = _sentence_start(text, start) if start + length < len(text) or start > _LEAD else 0
     end = min(len(text), start + length)
-    cut = _mark(text, start, end, spans)
+    first = max(0, bisect_left(spans, (start, 0)) - 1)
+    cut = _mark(text, start, end, spans[first : bisect_left(spans, (end, 0))])
     return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
 
 
-def _spans(text: str, terms: Collection[str]) -> list[tuple[int, int]]:
+def _spans(normal: Normalised, terms: Collection[str]) -> list[tuple[int, int]]:
     """Return where terms stand in the source text, joined where they touch, in order."""
-    normal = normalise(text)
-    found: list[tuple[int, int]] = []
-    for term in terms:
-        at = normal.text.find(term) if term else -1
-        while at >= 0:
-            if _whole(normal.text, at, term):
-                found.append(normal.source_span(at, at + len(term)))
-            at = normal.text.find(term, at + 1)
-    return _joined(sorted(found))
+    text = normal.text
+    found = [(at, at + len(term)) for term in terms if term and term in text for at in _places(text, term)]
+    joined = _joined(sorted(found))
+    return joined if isinstance(normal.offsets, range) else _joined(normal.source_span(*span) for span in joined)
+
+
+def _places(text: str, term: str) -> Iterator[int]:
+    """Return where a term stands; a Latin one only as a word and not inside another (`app` in `happy`)."""
+    latin, at = term[0].isascii(), text.find(term)
+    while at >= 0:
+        if not latin or _whole(text, at, term):
+            yield at
+        at = text.find(term, at + 1)
 
 
 def _whole(text: str, at: int, term: str) -> bool:
-    """Tell whether a Latin term stands there as a word and not inside another one (`app` in `happy`)."""
-    if not term[0].isascii():
-        return True
     before, after = text[at - 1 : at], text[at + len(term) : at + len(term) + 1]
     return not (before.isascii() and before.isalnum()) and not (after.isascii() and after.isalnum())
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     joined: list[tuple[int, int]] = []
+    last = -1
     for start, end in spans:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        elif end > start:
+        if start > last:
             joined.append((start, end))
+            last = end
+        elif end > last:
+            joined[-1] = (joined[-1][0], end)
+            last = end
     return joined
 
 
@@ -80,12 +89,14 @@ def _sentence_start(text: str, at: int) -> int:
     return at - len(before) + boundary + 1 if boundary >= 0 else at - len(before)
 
 
-def _mark(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> str:
+def _mark(text: str, start: int, end: int, spans: Iterable[tuple[int, int]]) -> str:
+    shown = text[start:end]
+    escape = html.escape if _SPECIAL.search(shown) else str
     parts, at = [], start
     for left, right in spans:
         left, right = max(left, at), min(right, end)  # noqa: PLW2901 - clipped to the window
         if left < right:
-            parts += [html.escape(text[at:left]), "<mark>", html.escape(text[left:right]), "</mark>"]
+            parts += [escape(text[at:left]), "<mark>", escape(text[left:right]), "</mark>"]
             at = right
-    parts.append(html.escape(text[at:end]))
+    parts.append(escape(text[at:end]))
     return "".join(parts).replace("\n", " ")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from opencc import OpenCC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _CONTROL = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _SPACES = {"Zs", "Zl", "Zp"}
@@ -25,7 +25,7 @@ class Normalised:
     """A text in normal form. `offsets[i]` is where character i of `text` begins in the source; one more entry marks the end."""
 
     text: str
-    offsets: tuple[int, ...]
+    offsets: Sequence[int]
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
         """Turn a span of `text` into the span of the source that it came from (both half open)."""
@@ -119,7 +119,7 @@ def normalise(text: str) -> Normalised:
     """
     plain = text.translate(_plain)
     if _CLUSTERED not in plain:
-        return Normalised(plain, tuple(range(len(text) + 1)))
+        return Normalised(text if plain == text else plain, range(len(text) + 1))
     chars: list[str] = []
     offsets: list[int] = []
     done = 0

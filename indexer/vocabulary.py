@@ -39,9 +39,24 @@ class Vocabulary:
     question: frozenset[str] = frozenset()
 
     @cached_property
+    def functional(self) -> frozenset[str]:
+        """Stop and question words: what carries no content."""
+        return self.stop | self.question
+
+    @cached_property
+    def longest(self) -> int:
+        """Characters of the longest functional word."""
+        return max(map(len, self.functional), default=0)
+
+    @cached_property
+    def light(self) -> frozenset[str]:
+        """The character pairs that stand inside functional words."""
+        return frozenset(word[i : i + 2] for word in self.functional for i in range(len(word) - 1))
+
+    @cached_property
     def dictionary(self) -> tuple[str, ...]:
         """The words that segmentation must know: the editors' words, and stop and question words, which would else be cut apart (咋|整)."""
-        functional = sorted(word for word in self.stop | self.question if _HAN_WORD.fullmatch(word))
+        functional = sorted(word for word in self.functional if _HAN_WORD.fullmatch(word))
         return tuple(dict.fromkeys([*self.words, *functional]))
 
     def as_json(self) -> dict[str, Any]:

@@ -6,21 +6,28 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from indexer.backend import MAX_LIMIT
 from indexer.published import EVERYONE
 from indexer.snippet import marked, snippet
 from indexer.text import folded
-from kb.search.answerability import Decision, Evidence, Verdict, Word, decide, degree
+from kb.search.answerability import IN_BODY, IN_NAME, PARTLY, SYNONYM_IN_BODY, SYNONYM_IN_NAME, Decision, Evidence, Verdict, Word, coverage, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from indexer.article import Article, Section
+    from indexer.backend import SearchHit
     from indexer.published import Place, Published
     from indexer.question import Question
 
 LIMIT = 10
 _BEST_OF = 3
 """Hits among which the section that covers the question best is looked for."""
+_RIVALS = 9
+_CLEARLY = 0.05
+"""Coverage by which a later hit must be better to be taken for the answer."""
+_LEAST = 0.1
+"""Least attainable score: what holds nothing but stop words has none."""
 _LAST_LATIN = re.compile(r"[a-z0-9]{2,}$")
 
 
@@ -73,15 +80,16 @@ def answer(
     so that a search and its intent agree.
     """
     question = published.read(text)
-    places = [published.sections[hit.position] for hit in published.search(question, limit=max(limit, _BEST_OF), audience=audience)]
+    hits = published.search(question, limit=MAX_LIMIT, audience=audience)
+    places = [published.sections[hit.position] for hit in hits]
     exact = published.written_for(question.text, audience) if question.corrected is None else None
     first: Place | None
     if exact is not None:
         first = _section_of(exact, places, published)
-        decision = decide(Evidence(_words(published, question, first), exact=True))
+        decision = decide(Evidence(_words(question, published.telling(question.content), first), exact=True))
     else:
-        decision, rank = _best_of(published, question, places[:_BEST_OF])
-        first = places[rank] if places else None
+        evidence, first = weigh(published, question, hits)
+        decision = decide(evidence)
     best = first if decision.verdict is Verdict.ANSWERED else None
     prefix = _LAST_LATIN.search(folded(question.text)) if typing else None
     if module is not None or prefix is not None:
@@ -89,9 +97,9 @@ def answer(
         places = [published.sections[hit.position] for hit in narrowed]
     if best is not None and module in {None, best.article.module}:
         places = [best, *(place for place in places if place is not best)]
-    hits = tuple(_hit(place, question) for place in places[:limit])
-    shown = None if best is None else next((hit for hit in hits if hit.section is best.section), None) or _hit(best, question)
-    return Answer(question, decision, shown, hits, published.id)
+    listed = tuple(_hits(places[:limit], question))
+    shown = None if best is None else next((hit for hit in listed if hit.section is best.section), None) or next(_hits([best], question))
+    return Answer(question, decision, shown, listed, published.id)
 
 
 def _section_of(article: Article, places: list[Place], published: Published) -> Place:
@@ -100,33 +108,43 @@ def _section_of(article: Article, places: list[Place], published: Published) -> 
     return own or next(place for place in published.sections if place.article is article)
 
 
-def _best_of(published: Published, question: Question, places: list[Place]) -> tuple[Decision, int]:
-    """Return the decision on the place that covers the question best, and its rank; earlier ones win ties."""
-    best, at = decide(Evidence((), asks=not question.empty)), 0
-    for rank, place in enumerate(places):
-        decision = decide(Evidence(_words(published, question, place), asks=not question.empty, corrected=question.corrected is not None))
-        if rank == 0 or decision.score > best.score + 0.05:
-            best, at = decision, rank
-    if not places and not question.empty:
-        best = decide(Evidence(tuple(Word(word, published.idf(word), 0.0) for word in question.content)))
-    return best, at
+def weigh(published: Published, question: Question, hits: Sequence[SearchHit]) -> tuple[Evidence, Place | None]:
+    """Return the evidence for the one of the first three hits that covers the question best, and its place; earlier ones win near ties."""
+    telling = published.telling(question.content)
+    best, words = None, tuple(Word(word, idf, 0.0) for word, idf in telling.items())
+    for hit in hits[:_BEST_OF]:
+        found = _words(question, telling, published.sections[hit.position])
+        if best is None or coverage(found) > coverage(words) + _CLEARLY:
+            best, words = published.sections[hit.position], found
+    share = hits[0].score / max(published.attainable(question), _LEAST) if hits else 0.0
+    return Evidence(words, share, _lead(published, hits), asks=not question.empty, corrected=question.corrected is not None), best
 
 
-def _words(published: Published, question: Question, place: Place) -> tuple[Word, ...]:
+def _lead(published: Published, hits: Sequence[SearchHit]) -> float:
+    """Return how far the best hit stands above the best hits of the next nine articles; missing ones score 0."""
+    scores: dict[str, float] = {}
+    for hit in hits:
+        scores.setdefault(published.sections[hit.position].article.id, hit.score)
+    first, *rivals = list(scores.values())[: _RIVALS + 1] or [0.0]
+    return 1 - sum(rivals) / _RIVALS / first if first else 0.0
+
+
+def _words(question: Question, telling: Mapping[str, float], place: Place) -> tuple[Word, ...]:
     """Return the evidence of one section: how well it covers each content word."""
-    title, body = place.names, place.text
-    found = []
-    for word in question.content:
-        others = question.synonyms.get(word, ())
-        value = degree(
-            title=_stands(word, title),
-            body=_stands(word, body),
-            synonym_title=any(_stands(other, title) for other in others),
-            synonym_body=any(_stands(other, body) for other in others),
-            part=_part(word, f"{title}\n{body}"),
-        )
-        found.append(Word(word, published.idf(word), value))
-    return tuple(found)
+    return tuple(Word(word, idf, _degree(word, question.synonyms.get(word, ()), place.names, place.body.text)) for word, idf in telling.items())
+
+
+def _degree(word: str, others: Collection[str], names: str, body: str) -> float:
+    """Return how well a section covers a word: where it stands, under which name, or which share of it."""
+    if _stands(word, names):
+        return IN_NAME
+    if any(_stands(other, names) for other in others):
+        return SYNONYM_IN_NAME
+    if _stands(word, body):
+        return IN_BODY
+    if any(_stands(other, body) for other in others):
+        return SYNONYM_IN_BODY
+    return PARTLY * _part(word, names, body)
 
 
 def _stands(word: str, text: str) -> bool:
@@ -135,21 +153,21 @@ def _stands(word: str, text: str) -> bool:
     return re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text) is not None
 
 
-def _part(word: str, text: str) -> float:
-    """Return which share of a Han word's character pairs stands in a text."""
+def _part(word: str, names: str, body: str) -> float:
+    """Return which share of a Han word's character pairs stands in a section."""
     pairs = [word[i : i + 2] for i in range(len(word) - 1)]
-    return sum(pair in text for pair in pairs) / len(pairs) if pairs and not word.isascii() else 0.0
+    return sum(pair in names or pair in body for pair in pairs) / len(pairs) if pairs and not word.isascii() else 0.0
 
 
-def _hit(place: Place, question: Question) -> Hit:
-    section = place.section
-    heading = section.heading or place.article.title
-    text = section.text
-    return Hit(place.article, section, marked(heading, question.marks), snippet(text, _visible_marks(question.marks)))
+def _hits(places: Sequence[Place], question: Question) -> Iterator[Hit]:
+    marks = question.marks
+    visible = _visible_marks(marks)
+    for place in places:
+        heading = marked(place.heading, marks, place.normal_heading)
+        yield Hit(place.article, place.section, heading, snippet(place.section.text, visible, normal=place.body))
 
 
-def _visible_marks(marks: Iterable[str]) -> tuple[str, ...]:
+def _visible_marks(words: Sequence[str]) -> Sequence[str]:
     """Leave single characters unmarked when there are longer words: marks on 传 or 到 alone only distract."""
-    words = tuple(marks)
     longer = tuple(word for word in words if len(word) > 1)
     return longer or words

@@ -19,7 +19,7 @@ def ask(text):
 
 
 def weights(text):
-    return {(term.stream, term.text): term.weight for term in ask(text).terms}
+    return {(term.stream, term.text): term.weight for term in (*ask(text).terms, *ask(text).alternatives)}
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import pytest
 from kb.search.answer import answer
 from kb.search.answerability import Evidence, Verdict, Word, decide
 
-CERTAIN = (Word("发票", 3.0, 1.0),)
+CERTAIN = {"words": (Word("发票", 3.0, 1.0), Word("查验", 3.0, 1.0)), "share": 0.9, "lead": 0.7}
 
 
 def test_a_guess_is_never_called_an_answer():
-    assert decide(Evidence(CERTAIN)).verdict is Verdict.ANSWERED
-    assert decide(Evidence(CERTAIN, corrected=True)).verdict is Verdict.WEAK
+    assert decide(Evidence(**CERTAIN)).verdict is Verdict.ANSWERED
+    assert decide(Evidence(**CERTAIN, corrected=True)).verdict is Verdict.WEAK
     assert decide(Evidence((), asks=False, corrected=True)).verdict is Verdict.EMPTY
 
 

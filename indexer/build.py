@@ -105,7 +105,7 @@ def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Call
     problems = linting.lint(corpus)
     if errors := [problem for problem in problems if problem.error]:
         raise ArticlesRejectedError(errors)
-    found = [_article(draft, corpus.pieces[draft.id], folder) for draft in corpus.drafts]
+    found = [article_of(draft, corpus.pieces[draft.id], folder) for draft in corpus.drafts]
     words = vocabulary.load(articles)
     id_ = hashlib.sha256(f"{_program()}\0{folder.digest()}".encode()).hexdigest()[:16]
     if not _complete(index / "builds" / id_):
@@ -133,7 +133,7 @@ def _complete(folder: Path) -> bool:
     return True
 
 
-def _article(draft: Draft, pieces: Sequence[Piece], folder: Folder) -> Article:
+def article_of(draft: Draft, pieces: Sequence[Piece], folder: Folder) -> Article:
     """Turn a draft without errors into an article. A lead section without text keeps its place: it carries the questions."""
     meta = draft.meta
     review_by = meta.get("review_by")

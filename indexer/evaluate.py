@@ -50,24 +50,19 @@ def evaluate(
     Each document is an article of one section. `queries` counts the judged ones; figures without data are 0.0, never NaN.
     Raises IndexerError when the folder lacks a file or a line is no JSON.
     """
-    corpus = list(_jsonl(folder / "corpus.jsonl"))
-    relevant = _judgements(folder / "qrels.tsv")
-    queries = [(line["_id"], line["text"]) for line in _jsonl(folder / "queries.jsonl") if line["_id"] in relevant]
-    unanswerable = folder / "queries_unanswerable.jsonl"
-    others = list(_jsonl(unanswerable)) if unanswerable.exists() else []
+    corpus, queries, others = documents(folder), judged(folder), unanswerable(folder)
     with TemporaryDirectory(prefix="kb-eval-") as temporary:
         progress(f"indexing {len(corpus)} documents")
         started = time.perf_counter()
-        articles = [_article(document) for document in corpus]
-        write_build(Path(temporary), "eval", articles, vocabulary.load(editors_files))
+        write_build(Path(temporary), "eval", corpus, vocabulary.load(editors_files))
         published = open_build(Path(temporary), "eval", scorer)
         built = time.perf_counter() - started
         with published:
             progress(f"asking {len(queries) + len(others)} questions")
             timings: list[int] = []
-            answers = [(relevant[id_], _timed(ask, published, text, timings)) for id_, text in queries]
-            rank = [_rank_time(published, text) for _, text in queries[:: max(1, len(queries) // RANK_SAMPLE)]]
-            unanswered = [(line.get("kind", "unanswerable"), _timed(ask, published, line["text"], [])) for line in others]
+            answers = [(relevant, _timed(ask, published, text, timings)) for text, relevant in queries]
+            rank = [_rank_time(published, text) for text, _ in queries[:: max(1, len(queries) // RANK_SAMPLE)]]
+            unanswered = [(kind, _timed(ask, published, text, [])) for kind, text in others]
     return {
         "dataset": folder.resolve().name,
         "docs": len(corpus),
@@ -78,6 +73,23 @@ def evaluate(
         "verdicts": _verdicts(answers, unanswered),
         "auroc": _aurocs([asked.score for _, asked in answers], unanswered),
     }
+
+
+def documents(folder: Path) -> list[Article]:
+    """Return the documents of a set, each as an article of one section. Raises IndexerError as `evaluate` does."""
+    return [_article(line) for line in _jsonl(folder / "corpus.jsonl")]
+
+
+def judged(folder: Path) -> list[tuple[str, dict[str, int]]]:
+    """Return each judged query of a set as its text and {document id: grade > 0}. Raises IndexerError as `evaluate` does."""
+    relevant = _judgements(folder / "qrels.tsv")
+    return [(line["text"], relevant[line["_id"]]) for line in _jsonl(folder / "queries.jsonl") if line["_id"] in relevant]
+
+
+def unanswerable(folder: Path) -> list[tuple[str, str]]:
+    """Return each query of a set that no document answers as its kind and its text, none for a set without such. Raises IndexerError as `evaluate` does."""
+    path = folder / "queries_unanswerable.jsonl"
+    return [(line.get("kind", "unanswerable"), line["text"]) for line in _jsonl(path)] if path.exists() else []
 
 
 def _article(document: dict[str, Any]) -> Article:

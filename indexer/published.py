@@ -12,12 +12,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from indexer import question as questions
+from indexer import ranking
 from indexer.article import Article, Section
 from indexer.backend import MAX_TERMS, Query, SearchHit, WeightedTerm
 from indexer.errors import DamagedIndexError, NoIndexError
 from indexer.impacts import ImpactsBackend
 from indexer.lexicon import Lexicon
-from indexer.ranking import BODY_WEIGHT, FREQUENT, MAX_FOREIGN, MAX_PER_ARTICLE, NUMBER, inverse_document_frequency
+from indexer.ranking import BODY_WEIGHT, MAX_FOREIGN, MAX_PER_ARTICLE, NUMBER, inverse_document_frequency
 from indexer.segment import segmenter
 from indexer.source import Module
 from indexer.spelling import correct
@@ -169,7 +170,7 @@ class Published:
         return hits
 
     def _rare(self, characters: tuple[WeightedTerm, ...]) -> list[WeightedTerm]:
-        most = FREQUENT * len(self.sections)
+        most = ranking.FREQUENT * len(self.sections)
         return [char for char in characters if self.backend.document_frequency("chars", char.text) <= most]
 
     def attainable(self, question: Question) -> float:

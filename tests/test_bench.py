@@ -5,16 +5,21 @@ import re
 import tomllib
 from contextlib import closing
 from http.client import HTTPConnection
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from bench import build, http, memory, search
+from bench import build, folds, http, memory, search, weights
 from bench.corpus import read_corpus, terms_of
 from bench.engines import BASELINE, ENGINES, OURS
 from bench.figures import Spread, median_of, spread_of, table
 from bench.server import BenchError, gunicorn, run, settings
+from indexer import ranking, vocabulary
+from indexer.article import Article, Section
+from indexer.errors import ArticlesRejectedError
+from kb.search.answerability import MODEL, Model
 
 ROOT = Path(__file__).parents[1]
 NUMBERS = "一二三四五六七八九十"
@@ -144,6 +149,148 @@ def test_the_build_bench_measures_every_part_and_a_change_cuts_one_section_anew(
     report = build.report(parts, base)
     assert report.count("\n") == 10
     assert min(parts.jieba, parts.whoosh, parts.full, parts.rebuild, base.full, base.rebuild, base.cold_start) > 0
+
+
+def test_each_similar_question_is_asked_once_and_of_articles_that_do_not_hold_it(write, article):
+    questions = [f"第{number}问" for number in NUMBERS]
+    found = folds.read_articles(write({"m/many.md": article("正文。", questions=questions), "m/one.md": article("正文。", questions=["仅此一问"])}))
+    asked = []
+    for kept, left_out in folds.without_one_wording(found):
+        held = {(text, one.id) for one in kept for text in one.questions}
+        assert held.isdisjoint(left_out)
+        assert len(held) + len(left_out) == 11
+        asked += left_out
+    assert sorted(asked) == sorted([*((text, "m/many") for text in questions), ("仅此一问", "m/one")])
+
+
+def test_articles_with_errors_are_not_measured(write):
+    with pytest.raises(ArticlesRejectedError):
+        folds.read_articles(write({"m/a.md": "没有抬头"}))
+
+
+@pytest.fixture
+def verdict():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed (make bench-setup)")
+    return import_module("bench.verdict")
+
+
+def test_the_model_of_the_verdict_is_fitted_reported_and_only_written_on_demand(verdict, dataset, articles, tmp_path, monkeypatch):
+    others = [("near", "removed_doc", "第七种报销要多久"), ("far", "other_domain", "红烧肉放多少糖")]
+    lines = (json.dumps({"_id": id_, "kind": kind, "text": text}) + "\n" for id_, kind, text in others)
+    (dataset / "queries_unanswerable.jsonl").write_text("".join(lines))
+    golden, target = tmp_path / "golden", tmp_path / "verdict.toml"
+    golden.mkdir()
+    for name in ("questions", "second"):
+        (golden / f"{name}.toml").write_text(
+            'answered = ["门禁卡在哪补办", ["打印机卡纸了", "office/printer"]]\nunanswered = ["食堂几点开门"]\n', encoding="utf-8"
+        )
+    monkeypatch.setattr(verdict, "TARGET", target)
+    arguments = [str(dataset), "--articles", str(articles), "--golden", str(golden)]
+
+    done = CliRunner().invoke(verdict.main, arguments, catch_exceptions=False)
+    counted = re.findall(r"^(tiny|articles|golden questions|golden second) +(\w+) +(\d+)", done.output.partition("fitted now")[2], re.MULTILINE)
+    assert counted == [
+        ("tiny", "answerable", "2"),
+        ("tiny", "removed_doc", "1"),
+        ("tiny", "other_domain", "1"),
+        ("articles", "answerable", "2"),
+        ("articles", "removed_doc", "2"),
+        ("articles", "other_domain", "1"),
+        ("golden questions", "answerable", "2"),
+        ("golden questions", "removed_doc", "1"),
+        ("golden second", "answerable", "2"),
+        ("golden second", "removed_doc", "1"),
+    ]
+    assert not target.exists()
+
+    CliRunner().invoke(verdict.main, [*arguments, "--write"], catch_exceptions=False)
+    model = Model.load(target)
+    assert (model.answered, model.coverage) == (MODEL.answered, MODEL.coverage)
+    assert (set(model.subject), set(model.specific)) == (set(MODEL.subject), set(MODEL.specific))
+    assert model.subject["share"] > 0
+    assert "python -m bench.verdict tiny --write" in target.read_text(encoding="utf-8")
+
+
+def test_what_is_not_fitted_on_changes_no_coefficient(verdict):
+    def row(kind, share, set_="tiny", *, fitted=True):
+        return verdict.Row(set_, kind, verdict.Evidence((), share, share), fitted)
+
+    rows = [row("answerable", 0.9), row("answerable", 0.8), row("removed_doc", 0.5), row("other_domain", 0.1)]
+    golden = [row("other_domain", 0.9, "golden questions"), row("other_domain", 0.8, "golden questions")]
+    assert verdict.fit([*rows, *golden]).subject == verdict.fit(rows).subject
+    assert verdict.fit([*rows, row("removed_doc", 0.9, "golden questions")]).specific != verdict.fit(rows).specific
+
+
+def test_the_present_weights_are_those_of_the_ranking():
+    present = weights.present()
+    assert weights.fields_of(present) == list(ranking.FIELDS)
+    assert (len(present), present["title_words.k1"], present["SYNONYM"]) == (3 * len(ranking.FIELDS) + 3, 2.5, ranking.SYNONYM)
+
+
+def test_weights_stay_in_their_bounds_when_they_are_changed():
+    assert weights.neighbours("body_words.weight", 0.5) == [0.35, 0.7]
+    assert weights.neighbours("body_words.b", 0.95) == [0.85, 1.0]
+    assert weights.neighbours("body_words.b", 1.0) == [0.9]
+    assert weights.neighbours("FREQUENT", 0.9) == [0.63, 1.0]
+
+
+@pytest.fixture
+def trial(tmp_path):
+    """Two articles that each hold one word of the question: one by its title, the other again and again by its text."""
+    named = Article("named", "发票", (Section("", "", 1, "", "别的事。"),))
+    told = Article("told", "其他", (Section("", "", 1, "", "发票发票发票发票。"),))
+    asked = [("发票", {"named"}), ("没有这个词", {"named"})]
+    return weights.Trial(tmp_path / "index", "1", [told, named], vocabulary.load(tmp_path), asked)
+
+
+def test_other_weights_rank_the_same_build_in_another_way_and_leave_no_trace(trial):
+    present = weights.present()
+    light = present | {"title_words.weight": 0.001, "title_pairs.weight": 0.001, "body_words.b": 0.0, "body_pairs.b": 0.0}
+    assert trial.ranks(present) == [1, 0]
+    assert trial.ranks(light) == [2, 0]
+    assert trial.ranks(present) == [1, 0]
+    assert weights.present() == present
+
+
+@pytest.mark.parametrize(
+    ("constant", "text", "question"),
+    [("QUESTION_WORD", "不知怎么了。", "怎么"), ("SYNONYM", "发票在此。", "收据"), ("FREQUENT", "一张票在此。", "票号")],
+)
+def test_what_is_found_by_one_weight_alone_is_not_found_without_it(constant, text, question, tmp_path):
+    words = vocabulary.Vocabulary(synonyms={"收据": ("发票",)}, question=frozenset({"怎么"}))
+    articles = [Article("a", "甲", (Section("", "", 1, "", text),)), Article("b", "乙", (Section("", "", 1, "", "别的。"),))]
+    trial = weights.Trial(tmp_path / "index", "1", articles, words, [(question, {"a"})])
+    before = weights.present()
+    assert trial.ranks(before | {constant: 1.0}) == [1]
+    assert trial.ranks(before | {constant: 0.0}) == [0]
+    assert weights.present() == before
+
+
+def figures_of(first, second, top=0.9):
+    return weights.Figures({"a": first, "b": second}, top)
+
+
+def test_a_gain_on_one_set_that_costs_another_is_no_gain():
+    gains = {"x": (0.02, 0.0, 0.0), "y": (0.05, -0.01, 0.0), "z": (0.05, 0.0, -0.01), "tiny": (0.0006, 0.0, 0.0), "w": (0.0, 0.01, 0.0)}
+
+    def measured(tried):
+        on = [gains[name] for name, value in tried.items() if value]
+        return figures_of(*(0.9 + sum(gain[at] for gain in on) for at in range(3)))
+
+    start = dict.fromkeys(gains, 0.0)
+    changes = [weights.Change(name, 1.0, measured(start | {name: 1.0})) for name in gains]
+    after = weights.better(measured, start, measured(start), changes)
+    assert {name for name, value in after.items() if value} == {"x", "w"}
+
+
+def test_the_bench_of_the_weights_shows_each_change_for_each_set(dataset, articles):
+    done = CliRunner().invoke(weights.main, [str(dataset), "--articles", str(articles)], catch_exceptions=False)
+    rows = [line for line in done.output.splitlines() if "→" in line and line.startswith("|")]
+    present = weights.present()
+    assert len(rows) == sum(len(weights.neighbours(name, value)) for name, value in present.items())
+    assert re.search(r"\| weights +\| +mean \| tiny MRR \| articles MRR \| articles top 3 \|", done.output)
+    assert re.search(r"\| as it is +\| +1\.0000 \| +1\.0000 \| +1\.0000 \| +1\.0000 \|", done.output)
+    assert "no change raises the mean" in done.output
 
 
 def test_figures_are_medians_of_rounds_and_the_tail_is_the_nearest_rank():

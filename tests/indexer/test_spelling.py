@@ -9,7 +9,7 @@ import pytest
 
 from indexer import vocabulary
 from indexer.build import write_build
-from indexer.evaluate import _article
+from indexer.evaluate import documents, judged
 from indexer.lexicon import Lexicon
 from indexer.pinyin import blurred, initials, spellings
 from indexer.published import open_build
@@ -119,12 +119,9 @@ def test_no_question_of_the_editors_and_none_of_the_golden_ones_is_corrected(shi
 
 @pytest.mark.skipif(not SETS.is_dir(), reason=f"the evaluation sets are not at {SETS}")
 def test_one_correct_question_in_two_hundred_is_changed_at_most(tmp_path):
-    def lines(name):
-        return [json.loads(line) for line in (SETS / "lecoqa" / name).read_text(encoding="utf-8").splitlines()]
-
-    write_build(tmp_path, "lecoqa", [_article(document) for document in lines("corpus.jsonl")], vocabulary.load(ROOT / "articles"))
+    write_build(tmp_path, "lecoqa", documents(SETS / "lecoqa"), vocabulary.load(ROOT / "articles"))
     with open_build(tmp_path, "lecoqa") as published:
-        asked = [line["text"] for line in lines("queries.jsonl")]
+        asked = [text for text, _ in judged(SETS / "lecoqa")]
         corrected = [text for text in asked if published.read(text).corrected]
     assert len(corrected) <= len(asked) / 200, corrected
 

@@ -18,6 +18,8 @@ SYNONYMS = "_synonyms.toml"
 WORDS = "_words.txt"
 STOP_WORDS = "_stopwords.txt"
 _HAN_WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]{2,12}")
+_MAX_WORD = 40
+"""Characters of one word of the editors' files: more is a pasted text, and every question would be compared with it."""
 
 
 class VocabularyError(IndexerError):
@@ -88,16 +90,35 @@ def _read(folder: Path, name: str) -> str:
     path = folder / name
     if not path.exists():
         return ""
+    if not path.is_file():
+        raise VocabularyError(name, 1, "not a file; write the words into a text file of this name, or remove it")
+    data = path.read_bytes()
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise VocabularyError(name, 1, f"not UTF-8 (byte {error.start}); save it as UTF-8") from error
+        raise VocabularyError(name, data[: error.start].count(b"\n") + 1, f"not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
     """Return the numbered lines that say something: no blank ones, no comments."""
-    stripped = ((number, line.split("#", 1)[0].strip()) for number, line in enumerate(text.splitlines(), 1))
+    stripped = ((number, line.split("#", 1)[0].strip()) for number, line in enumerate(text.split("\n"), 1))
     return [(number, line) for number, line in stripped if line]
+
+
+def _word(written: str, name: str, line: int) -> str:
+    """Return a word in normal form. Raises VocabularyError for one that nobody can type: no letter, digit or Han character, or too long."""
+    word = folded(written)
+    if not any(map(str.isalnum, word)):
+        raise VocabularyError(name, line, f"{_short(written)} holds no letter, digit or Han character; take it out")
+    if len(word) > _MAX_WORD:
+        raise VocabularyError(name, line, f"{_short(written)} has {len(word)} characters; a word has at most {_MAX_WORD}: write one a line")
+    return word
+
+
+def _short(written: str) -> str:
+    """Return what was written as a message shows it: escaped, on one line, not a megabyte long."""
+    return repr(written if len(written) <= _MAX_WORD else f"{written[:_MAX_WORD]}…")
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -105,7 +126,7 @@ def _words(text: str) -> tuple[str, ...]:
     for number, line in _lines(text):
         word = folded(line)
         if not _HAN_WORD.fullmatch(word):
-            raise VocabularyError(WORDS, number, f"{line!r} is not a word of 2-12 Han characters; Latin words and codes are kept whole anyway")
+            raise VocabularyError(WORDS, number, f"{_short(line)} is not a word of 2-12 Han characters; Latin words and codes are kept whole anyway")
         found[word] = None
     return tuple(found)
 
@@ -116,50 +137,78 @@ def _stop_words(text: str) -> tuple[frozenset[str], frozenset[str]]:
     for number, line in _lines(text):
         if line.startswith("["):
             if line not in sections:
-                raise VocabularyError(STOP_WORDS, number, f"unknown section {line}; use [stop] or [question]")
+                raise VocabularyError(STOP_WORDS, number, f"unknown section {_short(line)}; use [stop] or [question]")
             current = line
         else:
-            sections[current].update(folded(word) for word in line.split())
+            sections[current].update(_word(word, STOP_WORDS, number) for word in line.split())
     return frozenset(sections["[stop]"]), frozenset(sections["[question]"])
 
 
-def _line_of(text: str, word: str) -> int:
-    before, found, _ = text.partition(word)
-    return before.count("\n") + 1 if found else 1
+def _table_lines(text: str, table: str) -> list[int]:
+    """Return the lines on which the entries of a table begin; TOML's parser does not keep them."""
+    begins = re.compile(rf"\s*(?:\[\[?\s*)?[\"']?{re.escape(table)}[\"']?\s*[\]=]")
+    return [number for number, line in enumerate(text.split("\n"), 1) if begins.match(line)]
 
 
-def _string_list(entry: dict[str, Any], key: str) -> list[str]:
+def _line_of(text: str, written: str, first: int) -> int:
+    """Return the line from `first` on that holds a quoted word, `first` itself for one that is written with escapes."""
+    later = enumerate(text.split("\n")[first - 1 :], first)
+    return next((number for number, line in later if f'"{written}"' in line or f"'{written}'" in line), first)
+
+
+def _entries(text: str, data: dict[str, Any], table: str) -> list[tuple[int, dict[str, Any]]]:
+    """Return the entries of a table with their lines."""
+    lines, entries = _table_lines(text, table), data.get(table, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise VocabularyError(SYNONYMS, (lines or [1])[0], f"{table} is not a list of tables; write [[{table}]] with two brackets")
+    return list(zip(lines if len(lines) == len(entries) else [1] * len(entries), entries, strict=True))
+
+
+def _word_lines(text: str, entry: dict[str, Any], key: str, line: int) -> dict[str, int]:
+    """Return the words of an entry in normal form, each with its line."""
     value = entry.get(key)
-    if not isinstance(value, list) or not value or not all(isinstance(word, str) and word.strip() for word in value):
-        raise VocabularyError(SYNONYMS, 1, f'an entry lacks `{key} = ["…", "…"]`')
-    return value
+    if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+        raise VocabularyError(SYNONYMS, line, f'an entry lacks `{key} = ["…", "…"]`')
+    lines = [_line_of(text, word, line) for word in value]
+    return {_word(word, SYNONYMS, number): number for word, number in zip(value, lines, strict=True)}
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError, and what its parser lets through: a number of 5,000 digits
+        line = re.search(r"line (\d+)", str(error))
+        raise VocabularyError(SYNONYMS, int(line[1]) if line else 1, f"not TOML: {error}") from error
+    except RecursionError as error:
+        raise VocabularyError(SYNONYMS, 1, "brackets are nested too deeply; an entry is a flat list of words") from error
 
 
 def _synonyms(text: str) -> dict[str, tuple[str, ...]]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise VocabularyError(SYNONYMS, int(line[1]) if line else 1, f"not TOML: {error}") from error
+    data = _toml(text)
     if unknown := set(data) - {"two_way", "one_way"}:
-        raise VocabularyError(SYNONYMS, 1, f"unknown table {min(unknown)!r}; use [[two_way]] or [[one_way]]")
-    for table, entries in data.items():
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise VocabularyError(SYNONYMS, _line_of(text, f"[{table}]"), f"{table} is not a list of tables; write [[{table}]] with two brackets")
+        table = min(unknown, key=lambda name: (_table_lines(text, name) or [0])[0])
+        raise VocabularyError(SYNONYMS, (_table_lines(text, table) or [1])[0], f"unknown table {_short(table)}; use [[two_way]] or [[one_way]]")
     found: dict[str, dict[str, None]] = {}
-    grouped: set[str] = set()
-    for entry in data.get("two_way", []):
-        words = _string_list(entry, "words")
+    grouped: dict[str, int] = {}
+    for line, entry in _entries(text, data, "two_way"):
+        words = _word_lines(text, entry, "words", line)
+        for word, number in words.items():
+            if word in grouped:
+                raise VocabularyError(SYNONYMS, number, f"{word} stands in two two_way groups, the other one in line {grouped[word]}; join them")
+        grouped.update(words)
         for word in words:
-            if folded(word) in grouped:
-                raise VocabularyError(SYNONYMS, _line_of(text, f'"{word}"'), f"{word} stands in two two_way groups; join them")
-        normal = [folded(word) for word in words]
-        grouped.update(normal)
-        for word in normal:
-            found.setdefault(word, {}).update((other, None) for other in normal if other != word)
-    for entry in data.get("one_way", []):
+            found.setdefault(word, {}).update((other, None) for other in words if other != word)
+    led: dict[tuple[str, str], int] = {}
+    for line, entry in _entries(text, data, "one_way"):
         if not isinstance(entry.get("from"), str):
-            raise VocabularyError(SYNONYMS, 1, 'a one_way entry lacks `from = "…"`')
-        targets = [folded(word) for word in _string_list(entry, "to")]
-        found.setdefault(folded(entry["from"]), {}).update((word, None) for word in targets)
+            raise VocabularyError(SYNONYMS, line, 'a one_way entry lacks `from = "…"`')
+        source = _word(entry["from"], SYNONYMS, line)
+        for word, number in _word_lines(text, entry, "to", line).items():
+            if word == source:
+                raise VocabularyError(SYNONYMS, number, f"{word} leads to itself; take it out")
+            if (word, source) in led:
+                back = f"{source} and {word} lead to each other, the other way in line {led[word, source]}; write one [[two_way]] entry"
+                raise VocabularyError(SYNONYMS, number, back)
+            led[source, word] = number
+            found.setdefault(source, {})[word] = None
     return {word: tuple(others) for word, others in found.items()}

@@ -2,7 +2,10 @@ import json
 
 import pytest
 
-from indexer.errors import IndexerError
+from indexer.build import build, last_outcome
+from indexer.errors import ArticlesRejectedError, IndexerError
+from indexer.published import Library
+from indexer.text import folded
 from indexer.vocabulary import Vocabulary, VocabularyError, load
 
 
@@ -50,17 +53,87 @@ def test_two_way_synonyms_lead_to_each_other_and_one_way_only_there(write):
         ("_synonyms.toml", "one_way = 1", 1),
         ("_synonyms.toml", '[[two_way]]\nwords = "a"', 1),
         ("_synonyms.toml", '[[two_way]]\nwords = ["a", 1]', 1),
-        ("_synonyms.toml", '[[two_way]]\nwords = ["a", " "]', 1),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", " "]', 2),
         ("_synonyms.toml", '[[one_way]]\nto = ["a"]', 1),
         ("_synonyms.toml", '[[one_way]]\nfrom = "a"', 1),
         ("_synonyms.toml", '[[two_way]]\nwords = ["a", "b"]\n[[two_way]]\nwords = ["c", "A"]', 4),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", "b"]\n\n[[both]]\nwords = ["c", "d"]', 4),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", "b"]\n\n[[two_way]]\nwords = [\n  "c",\n  "a",\n]', 7),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", "b"]\n[[two_way]]\nwords = ["c", ""]', 4),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", "\u200b"]', 2),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", "？！"]', 2),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", "\\u0000"]', 1),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", "\x00"]', 2),
+        ("_synonyms.toml", f'[[two_way]]\nwords = ["a", "{"长" * 1_000_000}"]', 2),
+        ("_synonyms.toml", "[[two_way]]\nwords = " + "[" * 100_000, 1),
+        ("_synonyms.toml", "[[two_way]]\nwords = " + "9" * 100_000, 1),
+        ("_synonyms.toml", '[[two_way]]\nwords = ["a", "b"]\n# \u94f6'.encode("gb18030"), 3),
+        ("_synonyms.toml", '\n[[one_way]]\nfrom = ""\nto = ["a"]', 2),
+        ("_synonyms.toml", '\n[[one_way]]\nfrom = "a"\nto = ["b", "A"]', 4),
+        ("_synonyms.toml", '[[one_way]]\nfrom = "a"\nto = ["b"]\n[[one_way]]\nfrom = "b"\nto = ["c", "a"]', 6),
+        ("_synonyms.toml", '[[one_way]]\nfrom = "a"\nto = [""]', 3),
+        ("_stopwords.txt", "的\n了 \u200b 吗", 2),
+        ("_stopwords.txt", "的\n" + "长" * 1_000_000, 2),
+        ("_stopwords.txt", "[" * 1_000_000, 1),
+        ("_stopwords.txt", "的\n了\n".encode() + b"\xff\xfe", 3),
+        ("_words.txt", "报销单\n\n" + "长" * 1_000_000, 3),
+        ("_words.txt", "报销单\n\x1c\n票", 3),
+        ("_words.txt", "报销单\n".encode("utf-16"), 1),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_a_line_that_cannot_be_used_is_named(write, name, text, line):
     with pytest.raises(VocabularyError) as raised:
         load(write({name: text}))
     assert (raised.value.path, raised.value.line) == (name, line)
     assert isinstance(raised.value, IndexerError)
+    assert "\n" not in raised.value.message
+    assert 10 < len(raised.value.message) < 300, "place, reason and remedy on one line"
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(write):
+    folder = write({"_words.txt/a": ""})
+    with pytest.raises(VocabularyError, match=r"_words\.txt:1: not a file"):
+        load(folder)
+
+
+def test_a_word_may_come_again_and_holds_no_invisible_characters(write):
+    text = '[[two_way]]\nwords = ["验真", "驗真", "查\u200b验"]\n'
+    assert load(write({"_synonyms.toml": text})).synonyms == {"验真": ("查验",), "查验": ("验真",)}
+
+
+def test_ways_that_meet_in_a_circle_are_followed_for_one_step(write):
+    steps = "".join(f'[[one_way]]\nfrom = "{one}"\nto = ["{other}"]\n' for one, other in ("ab", "bc", "ca"))
+    assert load(write({"_synonyms.toml": steps})).synonyms == {"a": ("b",), "b": ("c",), "c": ("a",)}
+
+
+def test_a_megabyte_of_right_words_is_taken(write):
+    characters = [char for char in map(chr, range(0x4E00, 0x5000)) if folded(char) == char][:300]
+    words = [one + other for one in characters for other in characters]
+    found = load(write({"_words.txt": "\n".join(words), "_stopwords.txt": " ".join(words)}))
+    assert (len(found.words), len(found.stop), found.longest) == (90_000, 90_000, 2)
+
+
+BAD_FILES = {
+    "_synonyms.toml": '[[both]]\nwords = ["验真", "查验"]',
+    "_words.txt": b"\xff\xfe\x00",
+    "_stopwords.txt": "[verbs]\n做",
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_stops_the_build_and_the_words_of_the_last_build_stay_in_use(write, article, tmp_path, now, name):
+    index = tmp_path / "index"
+    good = {"_synonyms.toml": '[[two_way]]\nwords = ["验真", "查验"]', "_words.txt": "红字确认单", "_stopwords.txt": "请问"}
+    build(write({"m/a.md": article("发票查验，红字确认单。"), **good}), index, now)
+    with pytest.raises(ArticlesRejectedError) as raised:
+        build(write({name: BAD_FILES[name]}), index, now)
+    assert [(problem.path, problem.line, problem.rule) for problem in raised.value.problems] == [(name, 1, "vocabulary")]
+    assert last_outcome(index).problems[0].startswith(f"{name}:1: error")
+    with Library(index).current() as published:
+        assert published.vocabulary.synonyms == {"验真": ("查验",), "查验": ("验真",)}
+        assert (published.vocabulary.words, published.vocabulary.stop) == (("红字确认单",), {"请问"})
+        assert published.articles_for("请问 验真", 3) == ["m/a"]
 
 
 def test_a_vocabulary_survives_the_disk():

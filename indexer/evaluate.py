@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 DEPTH = 10
 RANK_SAMPLE = 200
 """About how many queries, evenly spread, are ranked once more to time ranking alone."""
+_GRADE = re.compile(r"[+-]?[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,12 @@ def evaluate(
     """Index a BEIR-layout folder in a temporary folder, ask every query, and return the figures of the contract.
 
     Each document is an article of one section. `queries` counts the judged ones; figures without data are 0.0, never NaN.
-    Raises IndexerError when the folder lacks a file or a line is no JSON.
+    Raises IndexerError when the folder lacks a file or a line cannot be used; it names file, line and remedy. A judgement of a query that the set
+    does not hold is passed over, and `progress` is told.
     """
     corpus, queries, others = documents(folder), judged(folder), unanswerable(folder)
+    if unasked := _unasked(folder, corpus, len(queries)):
+        progress(f"qrels.tsv judges {unasked} queries that queries.jsonl does not hold; they do not count")
     with TemporaryDirectory(prefix="kb-eval-") as temporary:
         progress(f"indexing {len(corpus)} documents")
         started = time.perf_counter()
@@ -76,52 +81,101 @@ def evaluate(
 
 
 def documents(folder: Path) -> list[Article]:
-    """Return the documents of a set, each as an article of one section. Raises IndexerError as `evaluate` does."""
-    return [_article(line) for line in _jsonl(folder / "corpus.jsonl")]
+    """Return the documents of a set, each as an article of one section, shown and searched as plain text. Raises IndexerError as `evaluate` does."""
+    path = folder / "corpus.jsonl"
+    found = [_article(path, number, line) for number, line in _jsonl(path)]
+    if not found:
+        raise IndexerError(f'{path}:1 holds no document; write one a line, as in {{"_id": "d1", "title": "…", "text": "…"}}')
+    return found
 
 
 def judged(folder: Path) -> list[tuple[str, dict[str, int]]]:
     """Return each judged query of a set as its text and {document id: grade > 0}. Raises IndexerError as `evaluate` does."""
-    relevant = _judgements(folder / "qrels.tsv")
-    return [(line["text"], relevant[line["_id"]]) for line in _jsonl(folder / "queries.jsonl") if line["_id"] in relevant]
+    relevant: dict[str, dict[str, int]] = defaultdict(dict)
+    for _, query, document, grade in _judgements(folder / "qrels.tsv"):
+        relevant[query][document] = grade
+    path = folder / "queries.jsonl"
+    return [(_text(path, number, line, "text"), relevant[line["_id"]]) for number, line in _jsonl(path) if line["_id"] in relevant]
 
 
 def unanswerable(folder: Path) -> list[tuple[str, str]]:
     """Return each query of a set that no document answers as its kind and its text, none for a set without such. Raises IndexerError as `evaluate` does."""
     path = folder / "queries_unanswerable.jsonl"
-    return [(line.get("kind", "unanswerable"), line["text"]) for line in _jsonl(path)] if path.exists() else []
+    if not path.exists():
+        return []
+    return [(_text(path, number, {"kind": "unanswerable", **line}, "kind"), _text(path, number, line, "text")) for number, line in _jsonl(path)]
 
 
-def _article(document: dict[str, Any]) -> Article:
-    """Return a document as an article; its text is shown and searched as plain text."""
-    title, text = str(document.get("title", "")), str(document.get("text", ""))
-    return Article(id=str(document["_id"]), title=title, sections=(Section("", "", 1, "", text),))
+def _unasked(folder: Path, corpus: Sequence[Article], asked: int) -> int:
+    """Return how many judged queries the set lacks. Raises IndexerError for a judged document that it lacks: its query could never be answered."""
+    path = folder / "qrels.tsv"
+    known, queries = {document.id for document in corpus}, set()
+    for number, query, document, _ in _judgements(path):
+        queries.add(query)
+        if document not in known:
+            raise IndexerError(f"{path}:{number} judges the document {document[:80]!r}, which corpus.jsonl does not hold; add it there or take the line out")
+    return len(queries) - asked
 
 
-def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
+def _article(path: Path, number: int, line: dict[str, Any]) -> Article:
+    title, text = ("" if line.get(name) is None else _text(path, number, line, name) for name in ("title", "text"))
+    return Article(id=line["_id"], title=title, sections=(Section("", "", 1, "", text),))
+
+
+def _text(path: Path, number: int, line: dict[str, Any], name: str) -> str:
+    if not isinstance(value := line.get(name), str):
+        raise IndexerError(f'{path}:{number} has no text as its "{name}"; write "{name}": "…"')
+    return _whole(value)
+
+
+def _whole(text: str) -> str:
+    """Return `text` with a question mark for half a character (JSON may hold a lone surrogate), which no file takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Return the lines of a file that say something, with their numbers."""
     if not path.is_file():
         raise IndexerError(f"{path} is missing; a set has corpus.jsonl, queries.jsonl and qrels.tsv")
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                found = json.loads(line)
-            except ValueError as error:
-                raise IndexerError(f"{path}:{number} is not JSON: {error}") from error
-            if not isinstance(found, dict) or "_id" not in found:
-                raise IndexerError(f'{path}:{number} is no object with an "_id"')
-            yield found
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise IndexerError(f"{path}:{number} is not UTF-8 (byte {error.start} of the line); save the file as UTF-8") from error
+            if text.strip():
+                yield number, text
 
 
-def _judgements(path: Path) -> dict[str, dict[str, int]]:
-    """Return query id → {document id: grade > 0}. A header line is passed over."""
-    if not path.is_file():
-        raise IndexerError(f"{path} is missing; a set has corpus.jsonl, queries.jsonl and qrels.tsv")
-    found: dict[str, dict[str, int]] = defaultdict(dict)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        columns = line.split("\t")
-        if len(columns) == 3 and columns[2].lstrip("-").isdigit() and int(columns[2]) > 0:  # noqa: PLR2004 - query, document, grade
-            found[columns[0]][columns[1]] = int(columns[2])
-    return found
+def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Return the objects of a file with their lines; each has an "_id" of its own, as text."""
+    first: dict[str, int] = {}
+    for number, text in _lines(path):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise IndexerError(f"{path}:{number} is not JSON: {error}; write one object a line") from error
+        id_ = found.get("_id") if isinstance(found, dict) else None
+        if not isinstance(id_, str | int) or isinstance(id_, bool) or id_ == "":
+            raise IndexerError(f'{path}:{number} is no object with a text as its "_id"; write {{"_id": "…", …}}')
+        id_ = found["_id"] = _whole(str(id_))
+        if id_ in first:
+            raise IndexerError(f"{path}:{number} has the _id {id_[:80]!r} of line {first[id_]}; give each line its own")
+        first[id_] = number
+        yield number, found
+
+
+def _judgements(path: Path) -> Iterator[tuple[int, str, str, int]]:
+    """Return line, query id, document id and grade of every judgement above 0. A header line is passed over."""
+    for number, text in _lines(path):
+        columns = text.split("\t")
+        whole = len(columns) == 3  # noqa: PLR2004 - query, document, grade
+        if not whole or not _GRADE.fullmatch(columns[2].strip()):
+            if whole and number == 1:
+                continue
+            raise IndexerError(f"{path}:{number} is no judgement; write query id, document id and a whole number of at most 4 digits, with tabs between")
+        if (grade := int(columns[2])) > 0:
+            yield number, columns[0], columns[1], grade
 
 
 def _timed(ask: Callable[[Published, str], Asked], published: Published, text: str, timings: list[int]) -> Asked:

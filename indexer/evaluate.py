@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from indexer.published import Scorer
 
 DEPTH = 10
+ANSWERABLE = "answerable"
+"""What the judged queries are counted as among the verdicts."""
 RANK_SAMPLE = 200
 """About how many queries, evenly spread, are ranked once more to time ranking alone."""
 _GRADE = re.compile(r"[+-]?[0-9]{1,4}")
@@ -103,7 +105,10 @@ def unanswerable(folder: Path) -> list[tuple[str, str]]:
     path = folder / "queries_unanswerable.jsonl"
     if not path.exists():
         return []
-    return [(_text(path, number, {"kind": "unanswerable", **line}, "kind"), _text(path, number, line, "text")) for number, line in _jsonl(path)]
+    found = [(number, _text(path, number, {"kind": "unanswerable", **line}, "kind"), _text(path, number, line, "text")) for number, line in _jsonl(path)]
+    if mixed := next((number for number, kind, _ in found if kind == ANSWERABLE), None):
+        raise IndexerError(f"{path}:{mixed} is of the kind {ANSWERABLE!r}, under which the judged queries are counted; name it otherwise")
+    return [(kind, text) for _, kind, text in found]
 
 
 def _unasked(folder: Path, corpus: Sequence[Article], asked: int) -> int:
@@ -219,7 +224,7 @@ def _dcg(gains: Iterable[int]) -> float:
 
 def _verdicts(answers: Sequence[tuple[object, Asked]], unanswered: Sequence[tuple[str, Asked]]) -> dict[str, dict[str, int]]:
     counted: dict[str, Counter[str]] = defaultdict(Counter)
-    counted["answerable"].update(asked.verdict for _, asked in answers)
+    counted[ANSWERABLE].update(asked.verdict for _, asked in answers)
     for kind, asked in unanswered:
         counted[kind][asked.verdict] += 1
     return {kind: dict(sorted(counter.items())) for kind, counter in counted.items()}

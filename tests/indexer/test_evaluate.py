@@ -83,6 +83,7 @@ MALFORMED = {
     "a title that is a number": ({"corpus__jsonl": '{"_id": "d1", "title": 1, "text": ""}'}, 'corpus.jsonl:1 has no text as its "title"'),
     "a query without text": ({"queries__jsonl": '{"_id": "q1"}'}, 'queries.jsonl:1 has no text as its "text"'),
     "a kind that is a number": ({"queries_unanswerable__jsonl": '{"_id": "u", "text": "天", "kind": 1}'}, 'unanswerable.jsonl:1 has no text as its "kind"'),
+    "a kind that is none": ({"queries_unanswerable__jsonl": '{"_id": "u", "text": "天", "kind": "answerable"}'}, "unanswerable.jsonl:1 is of the kind"),
     "another encoding": ({"corpus__jsonl": f"{ONE}\n".encode() + '{"_id": "d2", "text": "发票"}'.encode("gb18030")}, "corpus.jsonl:2 is not UTF-8"),
     "no document": ({"corpus__jsonl": "\n\n"}, "corpus.jsonl:1 holds no document"),
     "an unknown document": ({"qrels__tsv": f"{QRELS}q2\td9\t1\n"}, "qrels.tsv:6 judges the document 'd9'"),

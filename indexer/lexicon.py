@@ -136,6 +136,16 @@ class Lexicon:
         return _grouped((initials(entry.word), entry) for entry in [*chosen, *self.phrases.values()])
 
     @cached_property
+    def by_beginning(self) -> list[tuple[str, Entry]]:
+        """(pinyin, trusted word), in order of the pinyin, so that words are found by how they begin."""
+        return sorted(((way, entry) for entry, ways in self.words.values() if entry.trusted for way in ways), key=lambda pair: (pair[0], pair[1].word))
+
+    @cached_property
+    def by_first_letters(self) -> list[tuple[str, Entry]]:
+        """(initials, word or phrase), in order of the initials."""
+        return sorted(((way, entry) for way, entries in self.by_initials.items() for entry in entries), key=lambda pair: (pair[0], pair[1].word))
+
+    @cached_property
     def by_gap(self) -> dict[tuple[str, int, str], list[Entry]]:
         """(before, place, after) → trusted words of three and more characters with any one character at that place."""
         chosen = [entry for entry, _ in self.words.values() if entry.trusted and len(entry.word) > 2]  # noqa: PLR2004 - shorter words are told by sound alone

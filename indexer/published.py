@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -15,6 +16,7 @@ from indexer import question as questions
 from indexer import ranking
 from indexer.article import Article, Section
 from indexer.backend import MAX_TERMS, Query, SearchHit, WeightedTerm
+from indexer.completion import complete
 from indexer.errors import DamagedIndexError, NoIndexError
 from indexer.impacts import ImpactsBackend
 from indexer.lexicon import Lexicon
@@ -22,16 +24,18 @@ from indexer.ranking import BODY_WEIGHT, MAX_FOREIGN, MAX_PER_ARTICLE, NUMBER, i
 from indexer.segment import segmenter
 from indexer.source import Module
 from indexer.spelling import correct
+from indexer.suggest import Wordings
 from indexer.text import folded, normalise
 from indexer.vocabulary import Vocabulary
 from indexer.whoosh_backend import WhooshBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from indexer.backend import SearchBackend, Stream
+    from indexer.completion import Completion
     from indexer.question import Question
     from indexer.text import Normalised
 
@@ -46,6 +50,10 @@ SCORERS: tuple[Scorer, ...] = get_args(Scorer)
 CHECK_EVERY = 1.0
 """Seconds between two looks at the pointer."""
 _CANDIDATES = 50
+_SUGGESTED_OF_ONE = 2
+"""Suggestions of one article: its similar questions ask for much the same."""
+COMPLETED = 0.5
+"""What the likeliest completion of a half-typed word counts."""
 _PICTURE = re.compile(r'(?:src|href)="/media/([^"]+)"')
 EVERYONE = frozenset({"employee"})
 """What an anonymous person may read."""
@@ -98,6 +106,7 @@ class Published:
         self.articles = {article["id"]: _article(article) for article in catalogue["articles"]}
         self.sections = tuple(Place(article, section) for article in self.articles.values() for section in article.sections)
         self._lexicon = lexicon
+        self._meanings: dict[str, str] = {}
         self._among: dict[tuple[str | None, frozenset[str]], Collection[int] | None] = {}
 
     def __enter__(self) -> Self:
@@ -143,19 +152,22 @@ class Published:
             return True
         return len(word) > 1 and not word.isascii() and all(frequency("pairs", word[at : at + 2]) for at in range(len(word) - 1))
 
+    def completing(self, question: Question) -> Completion | None:
+        """Return what a question may become if its last word is still being typed; None when that word is finished or was understood as it is."""
+        if question.corrected is not None:
+            return None
+        return complete(question.text, self.lexicon, self.knows, self.backend.completions)
+
     @cached_property
     def lexicon(self) -> Lexicon:
         """The words that a question may be corrected to."""
         return Lexicon.from_json(json.loads(self._lexicon))
 
     def search(
-        self, question: Question, *, limit: int = 10, module: str | None = None, audience: frozenset[str] = EVERYONE, prefix: str = ""
+        self, question: Question, *, limit: int = 10, module: str | None = None, audience: frozenset[str] = EVERYONE, completed: Sequence[str] = ()
     ) -> list[SearchHit]:
-        """Return the best sections, at most 3 of one article. `prefix` is a last word still being typed."""
-        terms = (*question.terms, *question.alternatives, *self._rare(question.characters))
-        if prefix:
-            typed = (WeightedTerm("words", word, 0.5) for word in self.backend.completions(prefix, 32))
-            terms = (*terms, *typed)
+        """Return the best sections, at most 3 of one article. `completed` is what a last word still being typed may become, the likeliest first."""
+        terms = (*question.terms, *question.alternatives, *self._rare(question.characters), *self._likely(completed))
         if len(terms) > MAX_TERMS:
             terms = tuple(sorted(terms, key=self._less_telling)[:MAX_TERMS])
         hits: list[SearchHit] = []
@@ -168,6 +180,12 @@ class Published:
             if per_article[article] <= MAX_PER_ARTICLE:
                 hits.append(hit)
         return hits
+
+    def _likely(self, words: Sequence[str]) -> Iterator[WeightedTerm]:
+        """Return the terms of words that one beginning may become; each counts less than the likelier one before it."""
+        cut = segmenter(self.vocabulary.dictionary)
+        for at, word in enumerate(words):
+            yield from (WeightedTerm("words", piece, COMPLETED / (1 + at)) for piece in cut.cut(word))
 
     def _rare(self, characters: tuple[WeightedTerm, ...]) -> list[WeightedTerm]:
         most = ranking.FREQUENT * len(self.sections)
@@ -233,6 +251,52 @@ class Published:
             for wording in (*article.questions, article.title):
                 found[bare(wording)] = (*found.get(bare(wording), ()), (article, wording))
         return found
+
+    def suggest(self, text: str, audience: frozenset[str] = EVERYONE, limit: int = 6) -> list[str]:
+        """Return titles and similar questions for what somebody has typed so far, as far as these people may read them.
+
+        No two say the same, and at most 2 are of one article. First those that begin with it, then those that contain it, then the same for what
+        it was meant as or may become, then those with all its words in any order; short ones first each time.
+        """
+        found: list[str] = []
+        said: Counter[str] = Counter()
+        for written in self._worded(text):
+            article, wording = next(((article, wording) for article, wording in written if self.visible(article, audience)), (None, ""))
+            if article is None or said[article.id] >= _SUGGESTED_OF_ONE or said[meaning := self._meaning(wording)]:
+                continue
+            found.append(wording)
+            said.update((article.id, meaning))
+            if len(found) == limit:
+                break
+        return found
+
+    def _worded(self, text: str) -> Iterator[Sequence[tuple[Article, str]]]:
+        """Yield the wordings to suggest for a text, with their articles, the most fitting first."""
+        asked = text[: questions.MAX_CHARACTERS]
+        yield from self._suggestions.matching(bare(asked))
+        question = self.read(asked)
+        named = []
+        if completion := self.completing(question):
+            question = self.read(completion.head)
+            named = [completion.words] if completion.words else []
+            for word in completion.words:
+                yield from self._suggestions.matching(bare((question.corrected or question.text) + word))
+        elif question.corrected:
+            yield from self._suggestions.matching(bare(question.corrected))
+        if question.content:
+            named += [(word,) for word in question.content]
+            synonyms = self.vocabulary.synonyms
+            yield from self._suggestions.holding([{bare(name) for word in words for name in (word, *synonyms.get(word, ()))} for words in named])
+
+    def _meaning(self, wording: str) -> str:
+        """Return what is equal for two wordings that say the same."""
+        if wording not in self._meanings:
+            self._meanings[wording] = questions.read(wording, self.vocabulary, segmenter(self.vocabulary.dictionary)).key or bare(wording)
+        return self._meanings[wording]
+
+    @cached_property
+    def _suggestions(self) -> Wordings:
+        return Wordings(self.wordings)
 
     def written_for(self, text: str, audience: frozenset[str]) -> Article | None:
         """Return the article whose title or similar question is `text`, as far as these people may read it."""

@@ -108,6 +108,18 @@ def _from_pinyin(typed: str, lexicon: Lexicon) -> str | None:
     letters = typed.replace("'", "").replace("ü", "v")
     if not 2 < len(letters) <= _MAX_LETTERS:  # noqa: PLR2004 - two letters are an abbreviation
         return None
+    words = _readings_up_to(letters, lexicon)[-1]
+    return "".join(words) if _asks(words, lexicon) else None
+
+
+def beginnings(letters: str, lexicon: Lexicon) -> list[tuple[str, str]]:
+    """Return the words that the first letters of pinyin spell and the letters that are left, most left first: fapiaoch → 发票, ch."""
+    found = enumerate(_readings_up_to(letters[:_MAX_LETTERS], lexicon))
+    return [("".join(words), letters[end:]) for end, words in found if words and _asks(words, lexicon)]
+
+
+def _readings_up_to(letters: str, lexicon: Lexicon) -> list[tuple[str, ...]]:
+    """Return for each number of first letters, from 0, the likeliest words that they spell; () where they spell none."""
     best: list[tuple[float, tuple[str, ...]] | None] = [(0.0, ())] + [None] * len(letters)
     for end in range(1, len(letters) + 1):
         for start in range(max(0, end - _MAX_SPELT), end):
@@ -118,8 +130,7 @@ def _from_pinyin(typed: str, lexicon: Lexicon) -> str | None:
                 current = best[end]
                 if current is None or before[0] + cost < current[0]:
                     best[end] = (before[0] + cost, (*before[1], word))
-    words = best[-1][1] if best[-1] is not None else ()
-    return "".join(words) if _asks(words, lexicon) else None
+    return [() if way is None else way[1] for way in best]
 
 
 def _asks(words: tuple[str, ...], lexicon: Lexicon) -> bool:

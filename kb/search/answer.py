@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from indexer.backend import MAX_LIMIT
 from indexer.published import EVERYONE
+from indexer.ranking import MAX_PER_ARTICLE
 from indexer.snippet import marked, snippet
-from indexer.text import folded
 from kb.search.answerability import IN_BODY, IN_NAME, PARTLY, SYNONYM_IN_BODY, SYNONYM_IN_NAME, Decision, Evidence, Verdict, Word, coverage, decide
 
 if TYPE_CHECKING:
@@ -24,11 +23,12 @@ LIMIT = 10
 _BEST_OF = 3
 """Hits among which the section that covers the question best is looked for."""
 _RIVALS = 9
+_WEIGHED = (_RIVALS + 1) * MAX_PER_ARTICLE
+"""Hits that are enough to hold the best one's rivals, however many sections of one article are among them."""
 _CLEARLY = 0.05
 """Coverage by which a later hit must be better to be taken for the answer."""
 _LEAST = 0.1
 """Least attainable score: what holds nothing but stop words has none."""
-_LAST_LATIN = re.compile(r"[a-z0-9]{2,}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Answer:
     """The answer to a question by one build.
 
     `best` is the section that answers it, only when the verdict is `answered`. It stands first among the hits,
-    unless these are of one module and it is of another.
+    unless these are of one module and it is of another. `unfinished`: the last word is still being typed, so that the verdict
+    is too early to be told; the hits are those of the words that it may become.
     """
 
     question: Question
@@ -59,6 +60,7 @@ class Answer:
     best: Hit | None
     hits: tuple[Hit, ...]
     build: str
+    unfinished: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -76,11 +78,11 @@ def answer(
 ) -> Answer:
     """Search `text` and decide whether the best section answers it.
 
-    `module` narrows the hits and `typing` adds completions of the last Latin word to them. The verdict depends on neither,
-    so that a search and its intent agree.
+    `module` narrows the hits and with `typing` they are also those of the words that a last Latin word may become, in letters or in
+    pinyin. The verdict depends on neither, so that a search and its intent agree.
     """
     question = published.read(text)
-    hits = published.search(question, limit=MAX_LIMIT, audience=audience)
+    hits = published.search(question, limit=max(limit, _WEIGHED), audience=audience)
     places = [published.sections[hit.position] for hit in hits]
     exact = published.written_for(question.text, audience) if question.corrected is None else None
     first: Place | None
@@ -91,15 +93,17 @@ def answer(
         evidence, first = weigh(published, question, hits)
         decision = decide(evidence)
     best = first if decision.verdict is Verdict.ANSWERED else None
-    prefix = _LAST_LATIN.search(folded(question.text)) if typing else None
-    if module is not None or prefix is not None:
-        narrowed = published.search(question, limit=limit, module=module, audience=audience, prefix=prefix.group() if prefix else "")
+    completion = published.completing(question) if typing else None
+    asked, completed = (question, ()) if completion is None else (published.read(completion.head), completion.words)
+    if module is not None or completion is not None:
+        narrowed = published.search(asked, limit=limit, module=module, audience=audience, completed=completed)
         places = [published.sections[hit.position] for hit in narrowed]
     if best is not None and module in {None, best.article.module}:
         places = [best, *(place for place in places if place is not best)]
-    listed = tuple(_hits(places[:limit], question))
-    shown = None if best is None else next((hit for hit in listed if hit.section is best.section), None) or next(_hits([best], question))
-    return Answer(question, decision, shown, listed, published.id)
+    marks = (*asked.marks, *completed)
+    listed = tuple(_hits(places[:limit], marks))
+    shown = None if best is None else next((hit for hit in listed if hit.section is best.section), None) or next(_hits([best], marks))
+    return Answer(question, decision, shown, listed, published.id, unfinished=completion is not None and completion.unfinished)
 
 
 def _section_of(article: Article, places: list[Place], published: Published) -> Place:
@@ -159,8 +163,7 @@ def _part(word: str, names: str, body: str) -> float:
     return sum(pair in names or pair in body for pair in pairs) / len(pairs) if pairs and not word.isascii() else 0.0
 
 
-def _hits(places: Sequence[Place], question: Question) -> Iterator[Hit]:
-    marks = question.marks
+def _hits(places: Sequence[Place], marks: Sequence[str]) -> Iterator[Hit]:
     visible = _visible_marks(marks)
     for place in places:
         heading = marked(place.heading, marks, place.normal_heading)

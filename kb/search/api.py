@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify, request
 
-from indexer.published import bare
 from kb.errors import InvalidRequestError
 from kb.search.answer import answer
 from kb.search.intents import Trigger
@@ -56,7 +55,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.get("/suggest")
     def suggest() -> ResponseReturnValue:
-        found = suggestions_for(services.library.current(), request.args.get("q", ""), visitor().audience)
+        found = services.library.current().suggest(clean(request.args.get("q", "")), visitor().audience, _SUGGESTIONS)
         return jsonify(suggestions=found)
 
     @views.get("/suggestions")
@@ -85,7 +84,10 @@ def asked_answer(published: Published, *, limit: int = 10) -> Answer:
 
 
 def as_json(said: Answer, base_url: str) -> dict[str, Any]:
-    """Return an answer in the form of the contract; hits whatever the verdict, the best section's HTML only when it is answered."""
+    """Return an answer in the form of the contract; hits whatever the verdict, the best section's HTML only when it is answered.
+
+    `unfinished` is there, and true, only while the verdict is too early.
+    """
     body: dict[str, Any] = {
         "query": said.question.text,
         "verdict": said.verdict.value,
@@ -106,7 +108,7 @@ def as_json(said: Answer, base_url: str) -> dict[str, Any]:
     }
     if said.best is not None and said.hits[:1] == (said.best,):
         body["answer"] = said.best.section.html
-    return body
+    return body | {"unfinished": True} if said.unfinished else body
 
 
 def receipt_json(receipt: Receipt, base_url: str) -> dict[str, Any]:
@@ -114,21 +116,6 @@ def receipt_json(receipt: Receipt, base_url: str) -> dict[str, Any]:
     ticket = None if receipt.number is None else {"number": receipt.number, "url": f"{base_url}/t/{receipt.token}", "followers": receipt.followers}
     body: dict[str, Any] = {"verdict": receipt.verdict.value, "ticket": ticket}
     return body | {"limited": True} if receipt.limited else body
-
-
-def suggestions_for(published: Published, text: str, audience: frozenset[str]) -> list[str]:
-    """Return titles and similar questions that contain what was typed, those that begin with it first."""
-    typed = bare(text)
-    if not typed:
-        return []
-    found = {
-        (not key.startswith(typed), len(key), wording)
-        for key, written in published.wordings.items()
-        if typed in key
-        for article, wording in written
-        if published.visible(article, audience)
-    }
-    return [wording for _, _, wording in sorted(found)[:_SUGGESTIONS]]
 
 
 def _trigger(value: object) -> Trigger:

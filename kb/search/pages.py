@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, redirect, render_template, request
 
 from kb.errors import InvalidRequestError
+from kb.search.answerability import Verdict
 from kb.search.api import asked_answer
 from kb.search.intents import Trigger
 from kb.tickets.intake import Finished, receipt_of, record
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from kb.services import Services
+
+_EXAMPLES = 3
+"""Questions that are shown to whoever has asked nothing yet."""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -40,6 +44,7 @@ def blueprint(services: Services) -> Blueprint:
             receipt=receipt,
             published=published,
             module=request.args.get("module", ""),
+            examples=published.suggest(said.question.text, visitor().audience, _EXAMPLES) if said.verdict is Verdict.EMPTY else [],
             modules=[module for module in published.modules if module.id in found_in],
             base_url=services.config.base_url,
         )

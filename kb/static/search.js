@@ -223,6 +223,7 @@ box.addEventListener("blur", () => setTimeout(() => !composing && document.activ
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (composing && !LIVE_COMPOSITION) return; // an Enter that an input method let through
   submit("enter", box.value.trim());
 });
 
@@ -235,6 +236,13 @@ results.addEventListener("submit", (event) => {
 });
 
 results.addEventListener("click", (event) => {
+  const example = event.target.closest("[data-example]");
+  if (example && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    box.value = example.textContent;
+    submit("enter", box.value);
+    return;
+  }
   const hit = event.target.closest("[data-hit]");
   const text = wish.text || shown;
   if (!hit || !text) return;

@@ -448,13 +448,15 @@ mark{background:var(--mark);color:var(--ink)}
     }
 
     function show(text, answer) {
-      const verdict = answer.verdict;
+      // Half a word is too early for a verdict: its hits are those of the words that it may become.
+      const early = answer.unfinished && !answer.answer && (answer.hits.length > 0 || answer.verdict !== "empty");
+      const verdict = early ? "early" : answer.verdict;
       const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, url: address(hit.url, base), name: hit.heading || hit.title }));
       const best = answer.answer && hits.shift();
-      const missing = answer.reason.missing.join("、");
+      const missing = early ? "" : answer.reason.missing.join("、");
       const corrected = verdict !== "empty" && answer.corrected ? `已按“${answer.corrected}”搜索` : "";
       const weak = corrected && !missing ? "" : "没有找到完全对应的答案";
-      const words = { empty: EMPTY, unanswered: "没有找到答案", weak }[verdict];
+      const words = { empty: EMPTY, unanswered: "没有找到答案", weak, early: hits.length ? "" : "还没有对得上的内容，接着输入试试" }[verdict];
       draw(
         corrected && el("p", { class: "soft" }, corrected),
         words && el("p", {}, words, verdict !== "empty" && missing && `（没有提到：${missing}）`, hits.length > 0 && "，下面的内容可能有关"),

@@ -146,7 +146,7 @@ def test_a_build_in_which_all_is_restricted_shows_nothing(publish, article):
 def test_a_word_still_being_typed_finds_more(publish, article):
     published = publish({"m/a.md": article("上传 OFD 文件")})
     assert articles(published, "of") == []
-    assert articles(published, "of", prefix="of") == ["m/a"]
+    assert articles(published, "of", completed=["ofd"]) == ["m/a"]
 
 
 @pytest.mark.parametrize(("one", "other"), [("发票没了？", "發票 沒了"), ("K/3", "k3"), ("OFD打不开!", "ｏｆｄ、打不开")])

@@ -107,10 +107,30 @@ def test_traditional_words_find_the_same_sections(asker):
     assert [hit["url"] for hit in simplified["hits"]] == [hit["url"] for hit in traditional["hits"]]
 
 
-@pytest.mark.parametrize("query", ["OF", "发票查验失", "企微 O", "j"])
+@pytest.mark.parametrize("query", ["OF", "发票查验失", "企微 O", "j", "fap", "fapiaoch", "登录shib", "发票查验失败p", "zzqx"])
 def test_typing_changes_hits_at_most_never_the_verdict(asker, query):
     calm, typing = (asker.get("/api/v1/search", query_string={"q": query, "typing": flag}).json for flag in ("0", "1"))
     assert (calm["verdict"], calm["reason"]) == (typing["verdict"], typing["reason"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "article"), [("f", "invoices/"), ("fap", "invoices/"), ("发票chay", "invoices/verify-failed"), ("O", "invoices/"), ("发", "")]
+)
+def test_results_follow_the_typing_from_the_first_character(asker, typed, article):
+    hits = asker.get("/api/v1/search", query_string={"q": typed, "typing": "1"}).json["hits"]
+    assert any(hit["article"].startswith(article) for hit in hits[:3])
+
+
+@pytest.mark.parametrize("typed", ["发票查验失败", "茶水间在几楼", "fapiao", "OFD", ""])
+def test_a_verdict_is_too_early_only_while_a_latin_word_is_under_way(asker, typed):
+    early = {text: asker.get("/api/v1/search", query_string={"q": text, "typing": flag}).json.get("unfinished") for flag in "01" for text in (typed, "of")}
+    assert early == {typed: None, "of": True}
+    assert "unfinished" not in asker.get("/api/v1/search?q=of").json
+
+
+def test_the_words_that_a_beginning_may_become_are_marked(asker):
+    hits = asker.get("/api/v1/search?q=fap&typing=1").json["hits"]
+    assert any("<mark>发票</mark>" in hit["snippet"] for hit in hits)
 
 
 def test_a_long_question_is_searched_by_its_first_400_characters(asker):
@@ -125,7 +145,8 @@ def test_suggestions_while_typing_are_wordings_that_find_something(asker):
     assert set(found) == {"suggestions"}
     assert "忘记密码怎么办" in found["suggestions"]
     assert len(asker.get("/api/v1/suggest?q=发票").json["suggestions"]) == 6
-    for nothing in ("", "???", "\x00", "打印机卡纸"):
+    assert asker.get("/api/v1/suggest?q=fapiao").json == asker.get("/api/v1/suggest?q=发票").json
+    for nothing in ("", "???", "\x00", "打印机卡纸", "发" * 100_000):
         assert asker.get("/api/v1/suggest", query_string={"q": nothing}).json == {"suggestions": []}
 
 

@@ -125,3 +125,26 @@ def test_looking_at_every_page_writes_nothing(asker, agent, ticket, rows, read):
     assert len(seen) > 80
     assert {path.split("/")[1].split("?")[0] for path in seen} >= {"a", "m", "search", "t", "mine", "desk", "analytics", "api", "widget", "sign-in", "metrics"}
     assert rows() == before
+
+
+@pytest.mark.parametrize("typed", ["f", "fap", "fapiaoch", "茶水间 vpnx", "发票 zzqx"])
+def test_half_a_word_is_never_told_that_it_has_no_answer(asker, read, typed):
+    page = read(asker.get("/search", query_string={"q": typed, "typing": "1", "part": "results"}).text)
+    for early in ("还没有这个问题的答案", "没有完全对得上", "没有提到", "再多说几个字"):
+        assert early not in page.text
+    assert [link for link in page.links if link.startswith("/a/")] or "接着输入试试" in page.text
+
+
+def test_half_a_word_that_is_submitted_is_a_question_like_any_other(asker, read):
+    assert "还没有这个问题的答案" in read(asker.get("/search?q=茶水间 vpnx").text).text
+    assert "再多说几个字" in read(asker.get("/search?q=f").text).text
+
+
+def test_what_asks_nothing_yet_is_shown_questions_that_begin_so(asker, services, read):
+    page = read(asker.get("/search?q=怎么").text)
+    examples = [attributes["href"] for tag, attributes in page.elements if tag == "a" and "data-example" in attributes]
+    wanted = services.library.current().suggest("怎么", limit=3)
+    assert len(wanted) == 3
+    assert [word in page.text for word in wanted] == [True] * 3
+    assert [asker.get(f"/api/v1{link}").json["verdict"] for link in examples] == ["answered"] * 3
+    assert "发票查验失败" in read(asker.get("/search?q=???").text).text

@@ -21,6 +21,7 @@ _LEAD = 24
 """Characters shown before the first mark, at most; fewer when a clause begins nearer."""
 _BOUNDARIES = "。！？；\n"
 _SPECIAL = re.compile("[&<>\"']")
+_GAP = re.compile("[^0-9A-Za-z]")
 
 
 def marked(text: str, terms: Collection[str], normal: Normalised | None = None) -> str:
@@ -53,7 +54,13 @@ def _places(text: str, term: str) -> Iterator[int]:
     while at >= 0:
         if not latin or _whole(text, at, term):
             yield at
-        at = text.find(term, at + 1)
+        at = text.find(term, _next_word(text, at) if latin else at + 1)
+
+
+def _next_word(text: str, at: int) -> int:
+    """Return where the next Latin word can begin: a megabyte of one letter is one word and looked at once."""
+    gap = _GAP.search(text, at)
+    return gap.end() if gap else len(text)
 
 
 def _whole(text: str, at: int, term: str) -> bool:

@@ -1,5 +1,6 @@
 import html
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,13 @@ def test_a_short_text_is_shown_whole_and_on_one_line():
 
 def test_the_place_with_more_marks_is_preferred_to_the_first_one():
     assert "<mark>查验失败</mark>" in snippet("发票。" + "无关。" * 80 + "发票查验失败了。" + "无关。" * 80, ["查验", "失败"])
+
+
+def test_a_megabyte_of_one_letter_is_one_word_that_others_do_not_stand_in():
+    started = time.perf_counter()
+    assert "<mark>" not in snippet("a" * 1_000_000, ["a" * 64])
+    assert snippet("a" * 1_000_000 + " aaa", ["aaa"]).endswith("<mark>aaa</mark>")
+    assert time.perf_counter() - started < 0.5
 
 
 def test_a_word_that_stands_fifty_thousand_times_is_marked_all_the_same():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Collection, Sequence
 
     from indexer.ranking import Field
@@ -18,8 +19,7 @@ MAX_TERMS = 128
 MAX_LIMIT = 50
 
 
-@dataclass(frozen=True, slots=True)
-class WeightedTerm:
+class WeightedTerm(NamedTuple):
     """A term of the query: in which stream to look for it and how much it counts (1.0 = in full; one of 0 or less is not looked for)."""
 
     stream: Stream
@@ -27,11 +27,32 @@ class WeightedTerm:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is searched for. `among` limits the hits to these positions (audience, module); None means all."""
+@dataclass(frozen=True)
+class Sought:
+    """The terms that a question looks for.
+
+    `optional` ones are looked for after the others, and only those that stand in at most `rare` sections: longer lists cost much and decide nothing.
+    """
 
     terms: tuple[WeightedTerm, ...]
+    optional: tuple[WeightedTerm, ...] = ()
+    rare: int = 0
+
+    @cached_property
+    def lines(self) -> bytes:
+        """All terms as text, for engines that are not written in Python: a line each, the stream's first letter and the term."""
+        return "".join([f"{stream[0]}{text}\n" for stream, text, _ in (*self.terms, *self.optional)]).encode(errors="surrogatepass")
+
+    @cached_property
+    def weights(self) -> array[float]:
+        """The weights of all terms."""
+        return array("d", [weight for _, _, weight in (*self.terms, *self.optional)])
+
+
+class Query(NamedTuple):
+    """What is searched for. `among` limits the hits to these positions (audience, module); None means all."""
+
+    sought: Sought
     limit: int = 10
     among: Collection[int] | None = None
 
@@ -80,8 +101,8 @@ class SearchBackend(Protocol):
         """Return the best sections, best first, ties by position; sections that share no term are not hits."""
         ...
 
-    def document_frequency(self, stream: Stream, term: str) -> int:
-        """Return in how many sections the term stands in this stream: the most of any of its fields."""
+    def document_frequencies(self, sought: Sought) -> list[int]:
+        """Return in how many sections each term stands in its stream, the most of any of the stream's fields: first the terms, then the optional ones."""
         ...
 
     def completions(self, prefix: str, limit: int) -> list[str]:

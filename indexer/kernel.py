@@ -10,20 +10,28 @@ import ctypes
 import hashlib
 import threading
 from array import array
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from indexer.backend import MAX_LIMIT, SearchHit
+from indexer.backend import MAX_LIMIT, MAX_TERMS, SearchHit, Sought, WeightedTerm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
 _REFUSED = 2**32 - 1
+_WINDOW = 32768
+"""Sections whose sums are worked out at a time, as in _kernel.c."""
+_MOST_LINES = 1024
+"""Terms of one call, as in _kernel.c."""
 
 
 class _Impacts(ctypes.Structure):
     _fields_ = (
+        ("slots", ctypes.c_void_p),
+        ("last_slot", ctypes.c_uint64),
+        ("seed", ctypes.c_uint64),
         ("starts", ctypes.c_void_p),
         ("documents", ctypes.c_void_p),
         ("impacts", ctypes.c_void_p),
@@ -33,7 +41,14 @@ class _Impacts(ctypes.Structure):
 
 
 class _Room(ctypes.Structure):
-    _fields_ = (("sums", ctypes.c_void_p), ("positions", ctypes.c_uint32 * MAX_LIMIT), ("scores", ctypes.c_double * MAX_LIMIT))
+    _fields_ = (
+        ("sums", ctypes.c_void_p),
+        ("found", ctypes.c_void_p * MAX_TERMS),
+        ("weights", ctypes.c_double * MAX_TERMS),
+        ("reached", ctypes.c_int64 * MAX_TERMS),
+        ("positions", ctypes.c_uint32 * MAX_LIMIT),
+        ("scores", ctypes.c_double * MAX_LIMIT),
+    )
 
 
 @cache
@@ -51,9 +66,21 @@ def library(folder: Path = Path(__file__).parent) -> ctypes.CDLL | str:
     if digest != hashlib.sha256(source.read_bytes()).hexdigest():
         return "the compiled kernel is that of another version; run `make setup`"
     pointer, number = ctypes.c_void_p, ctypes.c_uint32
-    found.kernel_best.argtypes = (pointer, pointer, pointer, number, pointer, number, pointer)
-    found.kernel_best.restype = number
+    found.kernel_best.argtypes = (pointer, ctypes.c_char_p, number, pointer, number, number, number, ctypes.c_char_p, number, pointer)
+    found.kernel_frequencies.argtypes = (pointer, ctypes.c_char_p, number, number, pointer)
+    found.kernel_best.restype = found.kernel_frequencies.restype = number
     return found
+
+
+class Arrays(Protocol):
+    """An index's arrays, mapped into memory; see `impacts`."""
+
+    slots: NDArray[Any]
+    seed: int
+    starts: NDArray[Any]
+    documents: NDArray[Any]
+    impacts: NDArray[Any]
+    sections: int
 
 
 class CompiledKernel:
@@ -61,32 +88,56 @@ class CompiledKernel:
 
     name = "compiled (C)"
 
-    def __init__(self, library_: ctypes.CDLL, starts: int, documents: int, impacts: int, terms: int, sections: int) -> None:
-        """Take the addresses of arrays that outlive this object and were checked: starts ascending, documents below `sections`."""
-        self._best = library_.kernel_best
-        self._impacts = _Impacts(starts, documents, impacts, terms, sections)
-        self._sections = sections
+    def __init__(self, library_: ctypes.CDLL, arrays: Arrays) -> None:
+        """Take arrays that were checked: every slot names a term, starts ascend, documents are sections."""
+        self._best, self._frequencies = library_.kernel_best, library_.kernel_frequencies
+        self._arrays = arrays
+        addresses = (arrays.starts.ctypes.data, arrays.documents.ctypes.data, arrays.impacts.ctypes.data)
+        self._impacts = _Impacts(arrays.slots.ctypes.data, len(arrays.slots) - 1, arrays.seed, *addresses, len(arrays.starts) - 1, arrays.sections)
+        self._address = ctypes.addressof(self._impacts)
         self._local = threading.local()
 
-    def best(self, rows: Sequence[int], weights: Sequence[float], mask: bytes | None, limit: int) -> list[SearchHit]:
-        """Return the best `limit` sections for these terms (rows of the index), best first, ties by position.
+    def best(self, sought: Sought, mask: bytes | None, limit: int) -> list[SearchHit]:
+        """Return the best `limit` sections, best first, ties by position.
 
-        Raises ValueError for a row that does not exist, a mask of another length than there are sections, or a limit outside 1 to MAX_LIMIT.
+        Raises ValueError for a mask of another length than there are sections or a limit outside 1 to MAX_LIMIT.
         """
-        if len(rows) != len(weights) or (mask is not None and len(mask) != self._sections) or not 1 <= limit <= MAX_LIMIT:
-            raise ValueError("rows and weights differ in number, the mask is of another index, or the limit is out of range")
+        if mask is not None and len(mask) != self._arrays.sections:
+            raise ValueError("the mask is of another index")
+        lines, weights, required = sought.lines, sought.weights, len(sought.terms)
+        if required > MAX_TERMS or len(weights) > _MOST_LINES:
+            return self.best(_cut(sought), mask, limit)
         room, address = self._room()
-        numbers, factors = array("I", rows), array("d", weights)
-        found = self._best(ctypes.addressof(self._impacts), numbers.buffer_info()[0], factors.buffer_info()[0], len(numbers), mask, limit, address)
+        found = self._best(self._address, lines, len(lines), weights.buffer_info()[0], len(weights), required, max(0, sought.rare), mask, limit, address)
         if found == _REFUSED:
-            raise ValueError("a row is out of range")
+            if limit in range(1, MAX_LIMIT + 1):
+                return self.best(_single_lines(sought), mask, limit)
+            raise ValueError(f"a limit of {limit} is out of range")
         return list(map(SearchHit._make, zip(room.positions[:found], room.scores[:found], strict=True)))
+
+    def frequencies(self, sought: Sought) -> list[int]:
+        """See SearchBackend.document_frequencies."""
+        lines, count = sought.lines, len(sought.terms) + len(sought.optional)
+        counts = array("I", bytes(4 * count))
+        if count > _MOST_LINES or self._frequencies(self._address, lines, len(lines), count, counts.buffer_info()[0]):
+            return [0 if "\n" in term.text else self.frequencies(Sought((term,)))[0] for term in (*sought.terms, *sought.optional)]
+        return counts.tolist()
 
     def _room(self) -> tuple[_Room, int]:
         try:
             kept: tuple[_Room, int, object] = self._local.room
         except AttributeError:
-            sums = (ctypes.c_double * max(1, self._sections))()
+            sums = (ctypes.c_double * min(_WINDOW, max(1, self._arrays.sections)))()
             room = _Room(ctypes.addressof(sums))
             kept = self._local.room = (room, ctypes.addressof(room), sums)
         return kept[0], kept[1]
+
+
+def _cut(sought: Sought) -> Sought:
+    return replace(sought, terms=sought.terms[:MAX_TERMS], optional=sought.optional[: _MOST_LINES - MAX_TERMS])
+
+
+def _single_lines(sought: Sought) -> Sought:
+    """Return the terms without those that hold a line break, which stand in no index; each of the others keeps its place in the count."""
+    known = (term if "\n" not in term.text else WeightedTerm(term.stream, "") for term in sought.terms)
+    return replace(sought, terms=tuple(known), optional=tuple(term for term in sought.optional if "\n" not in term.text))

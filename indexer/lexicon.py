@@ -119,6 +119,12 @@ class Lexicon:
             common=frozenset(data["common"]),
         )
 
+    def warm_up(self) -> None:
+        """Make every table now instead of at the first question that needs it."""
+        for name, made in vars(Lexicon).items():
+            if isinstance(made, cached_property):
+                getattr(self, name)
+
     @cached_property
     def by_sound(self) -> dict[str, list[Entry]]:
         """Pinyin → words that are typed so, the likeliest first."""

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from indexer import question as questions
 from indexer import ranking
 from indexer.article import Article, Section
-from indexer.backend import MAX_TERMS, Query, SearchHit, WeightedTerm
+from indexer.backend import MAX_LIMIT, MAX_TERMS, Query, SearchHit, Sought, WeightedTerm
 from indexer.completion import complete
 from indexer.errors import DamagedIndexError, NoIndexError
 from indexer.impacts import ImpactsBackend
 from indexer.lexicon import Lexicon
+from indexer.question import Counts
 from indexer.ranking import BODY_WEIGHT, MAX_FOREIGN, MAX_PER_ARTICLE, NUMBER, inverse_document_frequency
 from indexer.segment import segmenter
 from indexer.source import Module
@@ -49,7 +50,6 @@ Scorer = Literal["compiled", "whoosh"]
 SCORERS: tuple[Scorer, ...] = get_args(Scorer)
 CHECK_EVERY = 1.0
 """Seconds between two looks at the pointer."""
-_CANDIDATES = 50
 _SUGGESTED_OF_ONE = 2
 """Suggestions of one article: its similar questions ask for much the same."""
 COMPLETED = 0.5
@@ -117,6 +117,12 @@ class Published:
         """Close the engine."""
         self.backend.close()
 
+    def warm_up(self) -> None:
+        """Make what the first questions would wait for. The engine is asked nothing and opens no searcher, so that this may happen before a fork."""
+        segmenter(self.vocabulary.dictionary)
+        self.lexicon.warm_up()
+        self.wordings  # noqa: B018 - made by looking at it
+
     @property
     def scorer(self) -> str:
         """What ranks: `compiled (C)`, `compiled (numpy)` or `whoosh`."""
@@ -130,27 +136,47 @@ class Published:
     def read(self, text: str) -> Question:
         """Return what a person typed as this build's vocabulary reads it, corrected where it knows no such word but one that was meant."""
         cut = segmenter(self.vocabulary.dictionary)
-        question = questions.read(text, self.vocabulary, cut)
+        question = self._with_terms(questions.read(text, self.vocabulary, cut))
         if question.empty or self._familiar(question) or bare(question.text) in self.wordings:
             return question
         meant = correct(question.text, self.lexicon, cut, self.knows)
         if meant is None:
             return question
-        return replace(questions.read(meant, self.vocabulary, cut), text=question.text, cut=question.cut, corrected=meant)
+        return replace(self._with_terms(questions.read(meant, self.vocabulary, cut)), text=question.text, cut=question.cut, corrected=meant)
+
+    def looked_up(self, question: Question) -> tuple[Sought, Counts]:
+        """Return what to look for and how often each term stands; questions of `read` bring it along, because reading, ranking and judging all ask for it."""
+        if question.sought is not None and question.counts is not None:
+            return question.sought, question.counts
+        terms = (*question.terms, *question.alternatives)
+        sought = Sought(terms, question.characters, int(min(ranking.FREQUENT * len(self.sections), ranking.MOST_FREQUENT)))
+        found = zip([(stream, text) for stream, text, _ in (*terms, *question.characters)], self.backend.document_frequencies(sought), strict=True)
+        counts = _Counts(self.backend, found)
+        if len(terms) > MAX_TERMS:
+            sought = replace(sought, terms=self._most_telling(terms, counts))
+        return sought, counts
+
+    def _with_terms(self, question: Question) -> Question:
+        sought, counts = self.looked_up(question)
+        return replace(question, sought=sought, counts=counts)
 
     def _familiar(self, question: Question) -> bool:
         """Tell whether the index knows every content word, and every lone character beside its neighbours: most questions, found out in microseconds."""
-        if not all(map(self.knows, question.content)):
+        _, counts = self.looked_up(question)
+        if not all(self._known(word, counts) for word in question.content):
             return False
         loose = {word for word in question.content if len(word) == 1 and not word.isascii()}
-        return not loose or all(self.knows(term.text) for term in question.terms if term.stream == "pairs" and not loose.isdisjoint(term.text))
+        return not loose or all(self._known(term.text, counts) for term in question.terms if term.stream == "pairs" and not loose.isdisjoint(term.text))
 
     def knows(self, word: str) -> bool:
         """Tell whether a word in normal form stands in this build, by itself or side by side in longer words, or in its vocabulary."""
-        frequency, vocabulary = self.backend.document_frequency, self.vocabulary
-        if frequency("words", word) or word in vocabulary.synonyms or word in vocabulary.stop or word in vocabulary.question:
+        return self._known(word, _Counts(self.backend))
+
+    def _known(self, word: str, counts: Counts) -> bool:
+        vocabulary = self.vocabulary
+        if counts["words", word] or word in vocabulary.synonyms or word in vocabulary.stop or word in vocabulary.question:
             return True
-        return len(word) > 1 and not word.isascii() and all(frequency("pairs", word[at : at + 2]) for at in range(len(word) - 1))
+        return len(word) > 1 and not word.isascii() and all(counts["pairs", word[at : at + 2]] for at in range(len(word) - 1))
 
     def completing(self, question: Question) -> Completion | None:
         """Return what a question may become if its last word is still being typed; None when that word is finished or was understood as it is."""
@@ -167,17 +193,26 @@ class Published:
         self, question: Question, *, limit: int = 10, module: str | None = None, audience: frozenset[str] = EVERYONE, completed: Sequence[str] = ()
     ) -> list[SearchHit]:
         """Return the best sections, at most 3 of one article. `completed` is what a last word still being typed may become, the likeliest first."""
-        terms = (*question.terms, *question.alternatives, *self._rare(question.characters), *self._likely(completed))
-        if len(terms) > MAX_TERMS:
-            terms = tuple(sorted(terms, key=self._less_telling)[:MAX_TERMS])
+        (sought, _), among = self.looked_up(question), self._positions(module, audience)
+        if completed:
+            sought = replace(sought, terms=(*sought.terms, *self._likely(completed)))
         hits: list[SearchHit] = []
-        per_article: dict[str, int] = {}
-        for hit in self.backend.search(Query(terms, _CANDIDATES, self._positions(module, audience))):
+        for depth in (min(limit, MAX_LIMIT), MAX_LIMIT):  # the second only where one article had too many of the first
+            found = self.backend.search(Query(sought, depth, among))
+            hits = self._some_of_each_article(found, limit)
+            if len(hits) >= limit or len(found) < depth:
+                break
+        return hits
+
+    def _some_of_each_article(self, found: Iterable[SearchHit], limit: int) -> list[SearchHit]:
+        hits: list[SearchHit] = []
+        seen: dict[str, int] = {}
+        for hit in found:
             if len(hits) >= limit:
                 break
             article = self.sections[hit.position].article.id
-            per_article[article] = per_article.get(article, 0) + 1
-            if per_article[article] <= MAX_PER_ARTICLE:
+            seen[article] = times = seen.get(article, 0) + 1
+            if times <= MAX_PER_ARTICLE:
                 hits.append(hit)
         return hits
 
@@ -187,52 +222,46 @@ class Published:
         for at, word in enumerate(words):
             yield from (WeightedTerm("words", piece, COMPLETED / (1 + at)) for piece in cut.cut(word))
 
-    def _rare(self, characters: tuple[WeightedTerm, ...]) -> list[WeightedTerm]:
-        most = ranking.FREQUENT * len(self.sections)
-        return [char for char in characters if self.backend.document_frequency("chars", char.text) <= most]
-
     def attainable(self, question: Question) -> float:
         """Return what a section would score that holds every typed term in its body as densely as can be: a hit's share of it says how much was found.
 
         A word that the index does not know counts like its rarest one, unless synonyms stand in for it.
         """
-        words = [term for term in question.terms if term.stream == "words"]
-        telling = self.telling(term.text for term in words)
-        total = sum(term.weight * BODY_WEIGHT["words"] * telling[term.text] for term in words if not self._replaced("words", term.text, question))
-        for term in (*question.terms, *self._rare(question.characters)):
-            if term.stream != "words" and not self._replaced(term.stream, term.text, question):
-                frequency = self.backend.document_frequency(term.stream, term.text)
-                total += term.weight * BODY_WEIGHT[term.stream] * inverse_document_frequency(len(self.sections), frequency)
-        return total
+        sought, counts = self.looked_up(question)
+        telling = self._telling([text for stream, text, _ in question.terms if stream == "words"], counts)
+        total = 0.0
+        for stream, text, weight in question.terms:
+            count = counts[stream, text]
+            if count or not any(text in word for word in question.synonyms):
+                total += weight * BODY_WEIGHT[stream] * (telling[text] if stream == "words" else self._idf(count))
+        rare = (count for count in (counts["chars", char] for _, char, _ in question.characters) if count <= sought.rare)
+        return total + BODY_WEIGHT["chars"] * sum(map(self._idf, rare))
 
-    def _replaced(self, stream: Stream, term: str, question: Question) -> bool:
-        """Tell whether a term is an unknown piece of a word that has synonyms."""
-        return any(term in word for word in question.synonyms) and not self.backend.document_frequency(stream, term)
+    def telling(self, question: Question) -> dict[str, float]:
+        """Return how telling each content word of a question is: its idf; less for unknown numbers and for pasted foreign text."""
+        return self._telling(question.content, self.looked_up(question)[1])
 
-    def telling(self, words: Iterable[str]) -> dict[str, float]:
-        """Return how telling each word of a question is: its idf; less for unknown numbers and for pasted foreign text."""
-        found = {word: self.idf(word) for word in words}
-        unknown = [word for word in found if word.isascii() and not self.knows(word)]
+    def _telling(self, words: Iterable[str], counts: Counts) -> dict[str, float]:
+        found = {word: self._idf(max(counts["words", word], counts["pairs", word] if len(word) == 2 else 0)) for word in words}  # noqa: PLR2004 - a pair
+        unknown = [word for word in found if word.isascii() and not self._known(word, counts)]
         foreign = [word for word in unknown if not word.isdigit()]
         for word in unknown:
             found[word] *= NUMBER if word.isdigit() else min(1.0, MAX_FOREIGN / len(foreign))
         return found
 
-    def _less_telling(self, term: WeightedTerm) -> tuple[bool, float]:
-        """Order terms by how much they may add to a score. What stands in no section adds nothing, however rare it is."""
-        return self.backend.document_frequency(term.stream, term.text) == 0, -term.weight * self.idf(term.text)
+    def _idf(self, count: int) -> float:
+        return inverse_document_frequency(len(self.sections), count)
+
+    def _most_telling(self, terms: Sequence[WeightedTerm], counts: Counts) -> tuple[WeightedTerm, ...]:
+        """Return as many terms as an engine takes, those that may add most to a score first. What stands in no section adds nothing, however rare it is."""
+        return tuple(sorted(terms, key=lambda term: (not counts[term.stream, term.text], -term.weight * self._idf(counts[term.stream, term.text])))[:MAX_TERMS])
 
     def articles_for(self, text: str, limit: int) -> list[str]:
         """Return the ids of the first `limit` different articles for a question, whoever may read them."""
         found: dict[str, None] = {}
-        for hit in self.search(self.read(text), limit=_CANDIDATES, audience=frozenset({"*"})):
+        for hit in self.search(self.read(text), limit=MAX_LIMIT, audience=frozenset({"*"})):
             found[self.sections[hit.position].article.id] = None
         return list(found)[:limit]
-
-    def idf(self, word: str) -> float:
-        """Return how telling a word is in this build; an unknown word tells most."""
-        frequency = max(self.backend.document_frequency("words", word), self.backend.document_frequency("pairs", word))
-        return inverse_document_frequency(len(self.sections), frequency)
 
     def visible(self, article: Article, audience: frozenset[str]) -> bool:
         """Tell whether people of these audiences may read an article; "*" may read all."""
@@ -333,6 +362,18 @@ class Published:
         return None if len(allowed) == len(self.sections) else frozenset(allowed)
 
 
+class _Counts(Counts):
+    """Frequencies of terms, asked of the engine where they are not known yet."""
+
+    def __init__(self, backend: SearchBackend, known: Iterable[tuple[tuple[Stream, str], int]] = ()) -> None:
+        super().__init__(known)
+        self._backend = backend
+
+    def __missing__(self, term: tuple[Stream, str]) -> int:
+        count = self[term] = self._backend.document_frequencies(Sought((WeightedTerm(*term),)))[0]
+        return count
+
+
 def bare(text: str) -> str:
     """Return a text's letters, digits and Han characters in normal form: two questions with the same ones are the same."""
     return "".join(char for char in folded(text) if char.isalnum())
@@ -405,7 +446,7 @@ class Library:
     """Follows the pointer: `current()` returns the newest build, opening it when it appears. One per process, for all threads."""
 
     def __init__(self, index: Path, clock: Callable[[], float] = time.monotonic, scorer: Scorer = "compiled") -> None:
-        """Open nothing yet; the first use does, so that it happens after a fork."""
+        """Open nothing yet; the first use does."""
         self._index = index
         self._scorer = scorer
         self._manifest: object = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from indexer import ranking
-from indexer.backend import Stream, WeightedTerm
+from indexer.backend import Sought, Stream, WeightedTerm
 from indexer.segment import runs
 from indexer.text import normalise
 
@@ -23,8 +23,12 @@ _NEGATIONS = frozenset("不 没 没有 无法 不能 不了 不到 不是 不会
 """Words that turn a wish around: 能撤回吗 and 不能撤回 are two questions, though both are about 撤回."""
 _EITHER_OR = re.compile(r"([\u4e00-\u9fff])[不没]\1")
 """能不能, 要不要, 有没有: a question, no negation."""
+Counts = dict[tuple[Stream, str], int]
+"""In how many sections a term stands."""
 _Piece = tuple[str, str, list[str]]
 """A run of the question: han or code, its text, its words."""
+_AMOUNT = re.compile(r"(?:\d+(?:\.\d+)?|[一二两三四五六七八九十百千万几]+)多?(?:块钱|块|元)")
+"""300块, 五千元: the person's own sum, which no article holds; searched, but no part of what is asked."""
 _LONG_NUMBER = 8
 """Digits from which a bare number is somebody's document or invoice, not a question."""
 
@@ -37,6 +41,7 @@ class Question:
     `terms` are those of the words typed, `alternatives` those that only synonyms add, `characters` the single characters inside its longer Han runs, which
     count only where they are rare.
     `key` is equal for questions that differ only in order, politeness, question words, script or two-way synonyms; "" when nothing is asked.
+    `sought` is what an index looks for, `counts` in how many of its sections each term stands; None while no index has read it.
     `text` is what was typed; `corrected` is what it was read as when that is another wording (see `spelling`), and all else follows from it.
     """
 
@@ -49,6 +54,8 @@ class Question:
     characters: tuple[WeightedTerm, ...]
     key: str
     corrected: str | None = None
+    sought: Sought | None = field(default=None, compare=False, repr=False)
+    counts: Counts | None = field(default=None, compare=False, repr=False)
 
     @property
     def empty(self) -> bool:
@@ -66,8 +73,8 @@ def read(text: str, vocabulary: Vocabulary, segmenter: Segmenter) -> Question:
     asked = text[:MAX_CHARACTERS]
     normal = normalise(asked).text
     pieces = [(kind, run, segmenter.cut(run)) for kind, run in runs(normal)]
-    unfolded = _EITHER_OR.sub(" ", normal)
-    meant = [words for _, _, words in pieces] if unfolded == normal else [segmenter.cut(run) for _, run in runs(unfolded)]
+    asking = _AMOUNT.sub(" ", _EITHER_OR.sub(" ", normal))
+    meant = [words for _, _, words in pieces] if asking == normal else [segmenter.cut(run) for _, run in runs(asking)]
     said = "".join(run for _, run, _ in pieces)
     content = () if _nothing_but(vocabulary, said) else tuple(dict.fromkeys(word for words in meant for word in _content(words, vocabulary.functional)))
     synonyms = {word: vocabulary.synonyms[word] for word in (*content, " ".join(normal.split())) if word in vocabulary.synonyms}

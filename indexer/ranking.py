@@ -32,9 +32,9 @@ FIELDS = (
     Field("body_pairs", "pairs", 0.5, b=0.95),
     Field("body_chars", "chars", 1.0, b=0.95),
     Field("title_words", "words", 0.8, k1=2.5, b=1.0),
-    Field("title_pairs", "pairs", 0.4, k1=2.5, b=1.0),
+    Field("title_pairs", "pairs", 0.28, k1=2.5, b=1.0),
     Field("question_words", "words", 2.5, b=0.3),
-    Field("question_pairs", "pairs", 1.25, b=0.3),
+    Field("question_pairs", "pairs", 0.875, k1=1.68, b=0.3),
 )
 BODY_WEIGHT: dict[Stream, float] = {field.stream: field.weight for field in FIELDS if field.name.startswith("body_")}
 """What a term adds to the score of a section whose body is full of it, as a multiple of its idf."""
@@ -42,8 +42,10 @@ QUESTION_WORD = 0.3
 """Weight of 怎么, 如何, 为什么 …: they tell a how-to from a why, and little else."""
 SYNONYM = 0.6
 """Weight of a word that only the editors' synonyms put into the query: below the exact word."""
-FREQUENT = 0.3
+FREQUENT = 0.42
 """Share of the sections from which on a single character inside a longer run tells nothing and is not searched: its list is long and decides nothing."""
+MOST_FREQUENT = 5000
+"""Sections from which on it is not searched however many others there are: twenty such characters cost as much as all the words of a question."""
 NUMBER = 0.2
 """How much a number counts that stands in no article: an amount, a date or a document's number is the person's own, not the subject."""
 MAX_FOREIGN = 2

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_left, bisect_right
-from itertools import accumulate
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from indexer.text import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from indexer.text import Normalised
 
@@ -41,20 +40,21 @@ def snippet(text: str, terms: Collection[str], length: int = LENGTH, normal: Nor
 
 
 def _spans(normal: Normalised, terms: Collection[str]) -> list[tuple[int, int]]:
-    """Return where terms stand in the source text, joined where they touch, in order."""
-    text = normal.text
-    found = [(at, at + len(term)) for term in terms if term and term in text for at in _places(text, term)]
-    joined = _joined(sorted(found))
-    return joined if isinstance(normal.offsets, range) else _joined(normal.source_span(*span) for span in joined)
-
-
-def _places(text: str, term: str) -> Iterator[int]:
-    """Return where a term stands; a Latin one only as a word and not inside another (`app` in `happy`)."""
-    latin, at = term[0].isascii(), text.find(term)
-    while at >= 0:
-        if not latin or _whole(text, at, term):
-            yield at
-        at = text.find(term, _next_word(text, at) if latin else at + 1)
+    """Return where terms stand in the source text, joined where they touch, in order; a Latin one only as a word and not inside another (`app` in `happy`)."""
+    text, found = normal.text, []
+    find = text.find
+    for term in terms:
+        at = find(term) if term else -1
+        if at >= 0:
+            size, latin = len(term), term[0].isascii()
+            while at >= 0:
+                if not latin or _whole(text, at, term):
+                    found.append((at, at + size))
+                at = find(term, _next_word(text, at) if latin else at + 1)
+    if len(found) > 1:
+        found.sort()
+        found = _joined(found)
+    return found if isinstance(normal.offsets, range) else _joined(normal.source_span(*span) for span in found)
 
 
 def _next_word(text: str, at: int) -> int:
@@ -82,11 +82,16 @@ def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _best_start(spans: list[tuple[int, int]], length: int) -> int:
-    """Return the span's start from which a window holds the most marked characters."""
-    ends = [end for _, end in spans]
-    marked_before = [0, *accumulate(end - start for start, end in spans)]
-    held = [marked_before[max(i, bisect_right(ends, start + length))] - marked_before[i] for i, (start, _) in enumerate(spans)]
-    return spans[held.index(max(held))][0]
+    """Return the start of the first span from which a window holds the most marked characters; at least that span, however long."""
+    best = most = held = end = 0
+    for at, (start, first_end) in enumerate(spans):
+        while end < len(spans) and (end <= at or spans[end][1] <= start + length):
+            held += spans[end][1] - spans[end][0]
+            end += 1
+        if held > most:
+            best, most = start, held
+        held -= first_end - start
+    return best
 
 
 def _sentence_start(text: str, at: int) -> int:

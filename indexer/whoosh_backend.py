@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from whoosh.reading import IndexReader
     from whoosh.searching import Searcher
 
-    from indexer.backend import Query, Stream
+    from indexer.backend import Query, Sought, Stream
 
 _BY_NAME = {field.name: field for field in ranking.FIELDS}
 _OF_STREAM = {stream: tuple(field for field in ranking.FIELDS if field.stream == stream) for stream in ("words", "pairs", "chars")}
@@ -208,7 +208,10 @@ class WhooshBackend:
 
     def search(self, query_: Query) -> list[SearchHit]:
         """See SearchBackend."""
-        terms = query_.terms[:MAX_TERMS]
+        sought = query_.sought
+        counts = self.document_frequencies(sought)[len(sought.terms) :]
+        optional = (term for term, count in zip(sought.optional, counts, strict=True) if count <= sought.rare)
+        terms = [*sought.terms[:MAX_TERMS], *optional][:MAX_TERMS]
         parts = [query.Term(field.name, term.text, boost=term.weight) for term in terms if term.weight > 0 for field in _OF_STREAM[term.stream]]
         if not parts or query_.limit < 1 or (query_.among is not None and not query_.among):
             return []  # Whoosh's filter takes an empty set for "all"
@@ -220,9 +223,10 @@ class WhooshBackend:
         found = [SearchHit(position, score) for score, position in collector.results().top_n]
         return sorted(found, key=lambda hit: (-hit.score, hit.position))
 
-    def document_frequency(self, stream: Stream, term: str) -> int:
+    def document_frequencies(self, sought: Sought) -> list[int]:
         """See SearchBackend."""
-        return _document_frequency(self._searcher(), stream, term)
+        searcher = self._searcher()
+        return [_document_frequency(searcher, stream, term) for stream, term, _ in (*sought.terms, *sought.optional)]
 
     def completions(self, prefix: str, limit: int) -> list[str]:
         """See SearchBackend."""

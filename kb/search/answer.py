@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from indexer.published import EVERYONE
 from indexer.ranking import MAX_PER_ARTICLE
@@ -88,7 +88,7 @@ def answer(
     first: Place | None
     if exact is not None:
         first = _section_of(exact, places, published)
-        decision = decide(Evidence(_words(question, published.telling(question.content), first), exact=True))
+        decision = decide(Evidence(_words(question, published.telling(question), first), exact=True))
     else:
         evidence, first = weigh(published, question, hits)
         decision = decide(evidence)
@@ -106,6 +106,34 @@ def answer(
     return Answer(question, decision, shown, listed, published.id, unfinished=completion is not None and completion.unfinished)
 
 
+def as_json(said: Answer, base_url: str) -> dict[str, Any]:
+    """Return an answer in the form of the contract; hits whatever the verdict, the best section's HTML only when it is answered.
+
+    `unfinished` is there, and true, only while the verdict is too early.
+    """
+    body: dict[str, Any] = {
+        "query": said.question.text,
+        "verdict": said.verdict.value,
+        "reason": {"matched": list(said.decision.matched), "missing": list(said.decision.missing)},
+        "hits": [
+            {
+                "article": hit.article.id,
+                "anchor": hit.section.anchor,
+                "title": hit.article.title,
+                "heading": hit.section.heading,
+                "module": hit.article.module,
+                "url": f"{base_url}{hit.path}",
+                "snippet": hit.snippet,
+            }
+            for hit in said.hits
+        ],
+        "corrected": said.question.corrected,
+    }
+    if said.best is not None and said.hits[:1] == (said.best,):
+        body["answer"] = said.best.section.html
+    return body | {"unfinished": True} if said.unfinished else body
+
+
 def _section_of(article: Article, places: list[Place], published: Published) -> Place:
     """Return the article's section that was found first; its lead section when none was."""
     own = next((place for place in places if place.article is article), None)
@@ -114,7 +142,7 @@ def _section_of(article: Article, places: list[Place], published: Published) -> 
 
 def weigh(published: Published, question: Question, hits: Sequence[SearchHit]) -> tuple[Evidence, Place | None]:
     """Return the evidence for the one of the first three hits that covers the question best, and its place; earlier ones win near ties."""
-    telling = published.telling(question.content)
+    telling = published.telling(question)
     best, words = None, tuple(Word(word, idf, 0.0) for word, idf in telling.items())
     for hit in hits[:_BEST_OF]:
         found = _words(question, telling, published.sections[hit.position])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, jsonify, request
 
 from kb.errors import InvalidRequestError
-from kb.search.answer import answer
+from kb.search.answer import answer, as_json
 from kb.search.intents import Trigger
 from kb.tickets.intake import Finished, record
 from kb.web.forms import clean, json_object, number_arg, text_of
@@ -81,34 +81,6 @@ def asked_answer(published: Published, *, limit: int = 10) -> Answer:
         raise InvalidRequestError("unknown_module", f"没有模块 {module[:80]}。去掉 module 参数即可搜索全部。")
     typing = request.args.get("typing") == "1"
     return answer(published, clean(request.args.get("q", "")), limit=limit, module=module, audience=visitor().audience, typing=typing)
-
-
-def as_json(said: Answer, base_url: str) -> dict[str, Any]:
-    """Return an answer in the form of the contract; hits whatever the verdict, the best section's HTML only when it is answered.
-
-    `unfinished` is there, and true, only while the verdict is too early.
-    """
-    body: dict[str, Any] = {
-        "query": said.question.text,
-        "verdict": said.verdict.value,
-        "reason": {"matched": list(said.decision.matched), "missing": list(said.decision.missing)},
-        "hits": [
-            {
-                "article": hit.article.id,
-                "anchor": hit.section.anchor,
-                "title": hit.article.title,
-                "heading": hit.section.heading,
-                "module": hit.article.module,
-                "url": f"{base_url}{hit.path}",
-                "snippet": hit.snippet,
-            }
-            for hit in said.hits
-        ],
-        "corrected": said.question.corrected,
-    }
-    if said.best is not None and said.hits[:1] == (said.best,):
-        body["answer"] = said.best.section.html
-    return body | {"unfinished": True} if said.unfinished else body
 
 
 def receipt_json(receipt: Receipt, base_url: str) -> dict[str, Any]:

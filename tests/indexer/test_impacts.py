@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from indexer import impacts, kernel, question, ranking, vocabulary, whoosh_backend
 from indexer.article import Article, Section
-from indexer.backend import MAX_LIMIT, Query, WeightedTerm
+from indexer.backend import MAX_LIMIT, MAX_TERMS, Query, Sought, WeightedTerm
 from indexer.build import write_build
 from indexer.errors import DamagedIndexError
 from indexer.impacts import ImpactsBackend
@@ -51,9 +51,9 @@ def same_ranking(found, expected):
 
 
 def compare(whoosh, backends, query):
-    everything = whoosh.search(Query(query.terms, MAX_LIMIT, query.among))
+    everything = whoosh.search(query._replace(limit=MAX_LIMIT))
     for backend in backends:
-        found = backend.search(Query(query.terms, MAX_LIMIT, query.among))
+        found = backend.search(query._replace(limit=MAX_LIMIT))
         same_ranking(found, everything)
         assert backend.search(query) == found[: max(0, query.limit)]
     assert len({tuple(backend.search(query)) for backend in backends}) == 1, "both kernels give the same scores bit for bit"
@@ -62,13 +62,9 @@ def compare(whoosh, backends, query):
 documents = st.lists(
     st.fixed_dictionaries({}, optional={field.name: st.lists(st.sampled_from(ALPHABET), max_size=12) for field in ranking.FIELDS}), max_size=25
 )
-weighted = st.builds(WeightedTerm, st.sampled_from(impacts.STREAMS), st.sampled_from([*ALPHABET, "没有"]), st.sampled_from([1.0, 0.3, 0.6, 2.0]))
-queries = st.builds(
-    Query,
-    st.lists(weighted, max_size=8).map(tuple),
-    st.integers(0, 12),
-    st.none() | st.frozensets(st.integers(0, 30), max_size=10),
-)
+weighted = st.builds(WeightedTerm, st.sampled_from(impacts.STREAMS), st.sampled_from([*ALPHABET, "没有"]), st.sampled_from([1.0, 0.3, 0.6, 2.0, 0.0]))
+sought = st.builds(Sought, st.lists(weighted, max_size=8).map(tuple), st.lists(weighted, max_size=5).map(tuple), st.integers(0, 12))
+queries = st.builds(Query, sought, st.integers(0, 12), st.none() | st.frozensets(st.integers(0, 30), max_size=10))
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,10 +77,7 @@ def test_top_ten_and_scores_are_those_of_whooshs_own_searcher(tmp_path_factory, 
     whoosh, backends = WhooshBackend(folder / "whoosh"), compiled(folder / "impacts")
     for query in asked:
         compare(whoosh, backends, query)
-        for term in query.terms:
-            assert {backend.document_frequency(term.stream, term.text) for backend in (whoosh, *backends)} == {
-                whoosh.document_frequency(term.stream, term.text)
-            }
+        assert all(backend.document_frequencies(query.sought) == whoosh.document_frequencies(query.sought) for backend in backends)
     for prefix in ("", "发", "k"):
         assert all(backend.completions(prefix, 3) == whoosh.completions(prefix, 3) for backend in backends)
     for backend in (whoosh, *backends):
@@ -103,7 +96,7 @@ def test_on_real_questions_top_ten_and_scores_are_those_of_whooshs_own_searcher(
     whoosh, backends = WhooshBackend(folder / "whoosh"), compiled(folder / "impacts")
     texts = [json.loads(line)["text"] for line in (SETS / name / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
     for text in texts[:: len(texts) // asked][:asked]:
-        compare(whoosh, backends, Query(question.read(text, words, segmenter(words.dictionary)).terms))
+        compare(whoosh, backends, Query(Sought(question.read(text, words, segmenter(words.dictionary)).terms)))
     whoosh.close()
 
 
@@ -124,7 +117,7 @@ def test_the_best_are_the_best_of_all_sections_however_many_and_however_equal(tm
         ((-float(score), int(position)) for score, position in zip(scores, positions, strict=True) if among is None or position in among),
     )[:limit]
     for backend in compiled(folder):
-        found = backend.search(Query((WeightedTerm("words", "发"),), limit, among))
+        found = backend.search(Query(Sought((WeightedTerm("words", "发"),)), limit, among))
         assert [(-hit.score, hit.position) for hit in found] == expected
     shutil.rmtree(folder)
 
@@ -132,14 +125,15 @@ def test_the_best_are_the_best_of_all_sections_however_many_and_however_equal(tm
 def by_hand(folder, sections, terms, begins, positions, scores, **changed):
     """Write the files of one stream's impacts without the code that usually does."""
     folder.mkdir(exist_ok=True)
-    about = {"format": impacts.FORMAT, "sections": sections, "terms": dict.fromkeys(impacts.STREAMS, 0) | {"words": len(terms)}}
+    slots, seed = impacts.slots_of([f"w{term}".encode() for term in terms], np.diff(np.array(begins)))
+    about = {"format": impacts.FORMAT, "sections": sections, "terms": dict.fromkeys(impacts.STREAMS, 0) | {"words": len(terms)}, "seed": seed}
     (folder / "about.json").write_text(json.dumps(about))
     (folder / "terms.txt").write_text("\n".join(terms), encoding="utf-8")
     arrays = {
         "starts": np.array(begins, np.int64),
         "documents": np.array(positions, np.uint32),
         "impacts": np.array(scores, np.float32),
-        "frequencies": np.diff(np.array(begins)).astype(np.uint32),
+        "slots": slots,
     }
     for name, array in (arrays | changed).items():
         np.save(folder / f"{name}.npy", array)
@@ -151,7 +145,7 @@ def test_equal_postings_give_equal_bytes(tmp_path):
         whoosh_backend.write(tmp_path / name, [{"body_words": ["发票", "报销"]}, {"body_words": ["报销"]}])
         impacts.write(tmp_path / f"{name} impacts", whoosh_backend.postings(tmp_path / name))
     files = sorted(path.name for path in (tmp_path / "one impacts").iterdir())
-    assert files == ["about.json", "documents.npy", "frequencies.npy", "impacts.npy", "starts.npy", "terms.txt"]
+    assert files == ["about.json", "documents.npy", "impacts.npy", "slots.npy", "starts.npy", "terms.txt"]
     assert all((tmp_path / "one impacts" / name).read_bytes() == (tmp_path / "other impacts" / name).read_bytes() for name in files)
 
 
@@ -180,7 +174,11 @@ BAD_ARRAYS = {
     "wide impacts": {"impacts": np.array([1.0, 2.0, 3.0], np.float64)},
     "signed sections": {"documents": np.array([0, 2, 1], np.int32)},
     "a table": {"documents": np.array([[0, 2, 1]], np.uint32)},
-    "too few frequencies": {"frequencies": np.array([2], np.uint32)},
+    "too few places": {"slots": np.array([(1, 0, 2), (2, 1, 1)], impacts.SLOT)},
+    "no empty place": {"slots": np.array([(1, 0, 2), (2, 1, 1), (3, 1, 1), (4, 1, 1)], impacts.SLOT)},
+    "places that are no power of two": {"slots": np.array([(1, 0, 2), (2, 1, 1), (0, 0, 0)], impacts.SLOT)},
+    "a place of a term that is none": {"slots": np.array([(1, 0, 2), (2, 2, 1), (0, 0, 0), (0, 0, 0)], impacts.SLOT)},
+    "places of another kind": {"slots": np.zeros(8, np.uint32)},
 }
 
 
@@ -203,7 +201,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_refused(whole, damage, wants_compiled):
     ImpactsBackend(whole, compiled=wants_compiled).close()
-    for name in ("about.json", "documents.npy", "frequencies.npy", "impacts.npy", "starts.npy", "terms.txt"):
+    for name in ("about.json", "documents.npy", "impacts.npy", "slots.npy", "starts.npy", "terms.txt"):
         copy = whole.with_name("copy")
         shutil.copytree(whole, copy)
         DAMAGES[damage](copy / name)
@@ -212,7 +210,7 @@ def test_a_damaged_file_is_refused(whole, damage, wants_compiled):
         shutil.rmtree(copy)
 
 
-@pytest.mark.parametrize("about", ["{}", "[]", "null", '{"format": 2, "sections": 3, "terms": {}}', '{"format": 1, "sections": 3, "terms": ["words"]}'])
+@pytest.mark.parametrize("about", ["{}", "[]", "null", '{"format": 3, "sections": 3, "terms": {}}', '{"format": 2, "sections": 3, "terms": ["words"]}'])
 def test_impacts_of_another_format_are_refused(whole, about):
     (whole / "about.json").write_text(about)
     with pytest.raises(DamagedIndexError):
@@ -228,7 +226,7 @@ def test_one_bit_anywhere_is_refused_or_leaves_a_search_that_ends(whole, wants_c
                 backend = ImpactsBackend(whole, compiled=wants_compiled)
             except DamagedIndexError:
                 continue
-            hits = backend.search(Query((WeightedTerm("words", "发"), WeightedTerm("words", "票"))))
+            hits = backend.search(Query(Sought((WeightedTerm("words", "发"), WeightedTerm("words", "票")))))
             assert {hit.position for hit in hits} <= {0, 1, 2}
             backend.close()
         path.write_bytes(original)
@@ -239,29 +237,49 @@ def test_a_closed_index_is_not_searched(whole, wants_compiled):
     backend.close()
     backend.close()
     with pytest.raises(ValueError, match="closed"):
-        backend.search(Query((WeightedTerm("words", "发"),)))
+        backend.search(Query(Sought((WeightedTerm("words", "发"),))))
 
 
-@pytest.mark.parametrize(
-    ("rows", "weights", "mask", "limit"),
-    [
-        ([2], [1.0], None, 1),
-        ([2**32 - 1], [1.0], None, 1),
-        ([0], [], None, 1),
-        ([0], [1.0], b"\1", 1),
-        ([0], [1.0], None, 0),
-        ([0], [1.0], None, MAX_LIMIT + 1),
-    ],
-)
-def test_the_compiled_kernel_refuses_what_would_lead_it_outside_of_its_arrays(rows, weights, mask, limit):
+@pytest.mark.parametrize(("mask", "limit"), [(b"\1", 1), (None, 0), (None, MAX_LIMIT + 1)])
+def test_the_compiled_kernel_refuses_what_would_lead_it_outside_of_its_arrays(whole, mask, limit):
     library = kernel.library()
     if isinstance(library, str):
         pytest.skip(library)
-    starts, positions, scores = np.array([0, 2, 3]), np.array([0, 2, 1], np.uint32), np.ones(3, np.float32)
-    inside = kernel.CompiledKernel(library, starts.ctypes.data, positions.ctypes.data, scores.ctypes.data, terms=2, sections=3)
-    assert [hit.position for hit in inside.best([0, 1], [1.0, 2.0], None, MAX_LIMIT)] == [1, 0, 2]
-    with pytest.raises(ValueError, match="out of range"):
-        inside.best(rows, weights, mask, limit)
+    inside = kernel.CompiledKernel(library, impacts._Arrays(whole))
+    with pytest.raises(ValueError, match=r"out of range|another index"):
+        inside.best(Sought((WeightedTerm("words", "发"),)), mask, limit)
+
+
+def test_a_term_with_a_line_break_is_unknown_and_takes_nothing_from_the_others(whole, wants_compiled):
+    backend = ImpactsBackend(whole, compiled=wants_compiled)
+    broken, sound = WeightedTerm("words", "发\n票"), WeightedTerm("words", "票")
+    assert [hit.position for hit in backend.search(Query(Sought((broken, sound))))] == [1]
+    assert [hit.position for hit in backend.search(Query(Sought((sound,), (broken,), 9)))] == [1]
+    assert backend.document_frequencies(Sought((broken,), (sound,))) == [0, 1]
+
+
+def test_terms_are_told_apart_by_their_stream_and_by_every_letter(whole, wants_compiled):
+    backend = ImpactsBackend(whole, compiled=wants_compiled)
+    terms = [WeightedTerm("words", "发"), WeightedTerm("pairs", "发"), *(WeightedTerm("words", text) for text in ("发票", "", "\ud800"))]
+    assert backend.document_frequencies(Sought(tuple(terms))) == [2, 0, 0, 0, 0]
+
+
+def test_optional_terms_are_passed_over_where_too_many_sections_hold_them_or_the_query_is_full(whole, wants_compiled):
+    backend = ImpactsBackend(whole, compiled=wants_compiled)
+    often, seldom = WeightedTerm("words", "发"), WeightedTerm("words", "票")
+    assert {hit.position for hit in backend.search(Query(Sought((), (often, seldom), 1)))} == {1}
+    assert {hit.position for hit in backend.search(Query(Sought((), (often, seldom), 2)))} == {0, 1, 2}
+    assert backend.search(Query(Sought((WeightedTerm("words", "没有"),) * MAX_TERMS, (often, seldom), 2))) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\n"), min_size=1, max_size=6), unique=True, max_size=60))
+def test_every_term_is_found_in_the_hash_table_by_both_kernels(tmp_path_factory, terms):
+    folder = tmp_path_factory.mktemp("terms")
+    by_hand(folder, 1, sorted(terms), list(range(len(terms) + 1)), [0] * len(terms), [1.0] * len(terms))
+    for backend in compiled(folder):
+        assert backend.document_frequencies(Sought(tuple(WeightedTerm("words", term) for term in terms))) == [1] * len(terms)
+        assert not any(backend.document_frequencies(Sought((), tuple(WeightedTerm("pairs", term) for term in terms))))
 
 
 def test_a_kernel_that_is_missing_foreign_or_of_another_source_is_not_used_and_says_so(tmp_path):

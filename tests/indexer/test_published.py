@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from indexer import vocabulary
 from indexer.article import Article, Section
-from indexer.backend import MAX_TERMS, Query
+from indexer.backend import MAX_TERMS, Query, Sought
 from indexer.build import build, publish, write_build
 from indexer.errors import ArticlesRejectedError, DamagedIndexError, NoIndexError
 from indexer.published import CHECK_EVERY, IMPACTS, SCORERS, Library, bare, current_id, open_build, verify
@@ -73,7 +73,7 @@ def test_every_run_of_two_to_thirty_characters_that_stands_in_a_section_finds_it
     part = run[start : start + data.draw(st.integers(2, 30))]
     if len(part) < 2 or shipped.read(part).empty:
         return
-    assert shipped.backend.search(Query(shipped.read(part).terms, among={position})), part
+    assert shipped.backend.search(Query(Sought(shipped.read(part).terms), among={position})), part
 
 
 def test_each_similar_question_finds_its_article_in_traditional_characters_too(shipped):

@@ -148,3 +148,13 @@ def test_any_text_is_read_without_complaint(text):
 @pytest.mark.parametrize(("wish", "trouble"), [("报销单能撤回吗", "报销单不能撤回"), ("查验成功", "查验没成功")])
 def test_a_negation_makes_another_question(wish, trouble):
     assert ask(wish).key != ask(trouble).key
+
+
+@pytest.mark.parametrize("text", ["300块的发票能报吗", "300.5元的发票能报吗", "五千块钱的发票能报吗", "两万多元的发票能报吗"])
+def test_a_sum_of_money_is_no_part_of_what_is_asked(text):
+    assert ask(text).content == ask("发票能报吗").content
+    assert ask(text).key == ask("发票能报吗").key
+
+
+def test_a_number_without_a_currency_is_asked():
+    assert "403" in ask("提示403").content

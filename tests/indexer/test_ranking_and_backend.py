@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from indexer import impacts, kernel, ranking, whoosh_backend
-from indexer.backend import MAX_LIMIT, MAX_TERMS, Query, WeightedTerm
+from indexer.backend import MAX_LIMIT, MAX_TERMS, Query, Sought, WeightedTerm
 from indexer.impacts import ImpactsBackend
 from indexer.ranking import inverse_document_frequency, term_score
 from indexer.whoosh_backend import WhooshBackend
@@ -74,7 +74,7 @@ def words(*texts, weight=1.0):
 
 
 def positions(backend, *terms, **settings):
-    return [hit.position for hit in backend.search(Query(terms, **settings))]
+    return [hit.position for hit in backend.search(Query(Sought(terms), **settings))]
 
 
 def document_frequency(documents, term):
@@ -111,7 +111,7 @@ def by_hand(documents, terms):
 )
 def test_scores_are_those_of_the_formula(five, terms):
     expected = by_hand(DOCUMENTS, terms)
-    found = five.search(Query(terms))
+    found = five.search(Query(Sought(terms)))
     assert [hit.position for hit in found] == [position for _, position in expected]
     assert [hit.score for hit in found] == pytest.approx([score for score, _ in expected], rel=1e-5)
 
@@ -166,14 +166,14 @@ def test_terms_beyond_the_limit_are_not_looked_for(engine):
 
 
 def test_the_engine_knows_in_how_many_sections_a_term_stands(five):
-    assert five.document_frequency("words", "报销") == 2
-    assert five.document_frequency("pairs", "发票") == 2
-    assert five.document_frequency("chars", "票") == 2
-    assert five.document_frequency("words", "没有") == 0
+    assert five.document_frequencies(Sought((WeightedTerm("words", "报销"),))) == [2]
+    assert five.document_frequencies(Sought((WeightedTerm("pairs", "发票"),))) == [2]
+    assert five.document_frequencies(Sought((WeightedTerm("chars", "票"),))) == [2]
+    assert five.document_frequencies(Sought((WeightedTerm("words", "没有"),))) == [0]
 
 
 def test_a_word_that_stands_in_similar_questions_only_is_known_and_completed(five):
-    assert five.document_frequency("words", "太大") == 1
+    assert five.document_frequencies(Sought((WeightedTerm("words", "太大"),))) == [1]
     assert five.completions("太", 5) == ["太大"]
 
 
@@ -183,7 +183,7 @@ def test_a_term_of_no_weight_is_not_looked_for(five):
 
 
 def test_a_term_that_comes_twice_counts_twice(five):
-    once, twice = five.search(Query(words("发票"))), five.search(Query(words("发票", "发票")))
+    once, twice = five.search(Query(Sought(words("发票")))), five.search(Query(Sought(words("发票", "发票"))))
     assert [hit.score for hit in twice] == pytest.approx([2 * hit.score for hit in once], rel=1e-5)
 
 
@@ -202,7 +202,7 @@ def test_completions_are_words_of_the_index_in_order(five):
 def test_an_index_without_sections_finds_nothing(engine):
     empty = engine([])
     assert positions(empty, *words("发票")) == []
-    assert empty.document_frequency("words", "发票") == 0
+    assert empty.document_frequencies(Sought((WeightedTerm("words", "发票"),))) == [0]
     assert empty.completions("发", 5) == []
 
 

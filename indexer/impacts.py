@@ -151,7 +151,7 @@ class NumpyKernel:
 
     name = "compiled (numpy)"
 
-    def __init__(self, arrays: _Arrays) -> None:
+    def __init__(self, arrays: MappedArrays) -> None:
         """Take arrays that were checked."""
         self._arrays = arrays
         self._counts = np.zeros(len(arrays.starts) - 1, np.uint32)
@@ -188,7 +188,7 @@ class NumpyKernel:
         return [0 if row is None else int(self._counts[row]) for row in rows]
 
 
-class _Arrays:
+class MappedArrays:
     """The files of a folder, mapped into memory and checked, so that neither kernel can be led outside of them."""
 
     def __init__(self, folder: Path) -> None:
@@ -252,7 +252,7 @@ class ImpactsBackend:
     def __init__(self, folder: Path, *, compiled: bool = True) -> None:
         """Open with the compiled kernel, or with numpy where there is none or none is wanted. Raises DamagedIndexError."""
         try:
-            arrays = _Arrays(folder)
+            arrays = MappedArrays(folder)
         except Exception as error:  # numpy reads a file's head as Python, and a damaged one raises whatever that may raise
             raise DamagedIndexError(f"{folder.name} cannot be read ({type(error).__name__}: {error})") from error
         self._masks: dict[frozenset[int], bytes] = {}
@@ -260,7 +260,7 @@ class ImpactsBackend:
         self.note = found if isinstance(found, str) else ""
         kernel: _Kernel = NumpyKernel(arrays) if isinstance(found, str) else CompiledKernel(found, arrays)
         self.name = kernel.name
-        self._open: tuple[_Arrays, _Kernel] | None = (arrays, kernel)
+        self._open: tuple[MappedArrays, _Kernel] | None = (arrays, kernel)
         self._words: list[str] | None = None
 
     def search(self, query: Query) -> list[SearchHit]:
@@ -287,7 +287,7 @@ class ImpactsBackend:
         """See SearchBackend. The files stay mapped until the searches under way have ended."""
         self._open = None
 
-    def _opened(self) -> tuple[_Arrays, _Kernel]:
+    def _opened(self) -> tuple[MappedArrays, _Kernel]:
         if self._open is None:
             raise ValueError("the index is closed")
         return self._open

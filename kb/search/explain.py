@@ -62,6 +62,8 @@ def explanation(published: Published, said: Answer, audience: frozenset[str]) ->
 def as_text(reasons: dict[str, Any]) -> str:
     """Return an explanation for people, one fact a line."""
     question, verdict = reasons["question"], reasons["verdict"]
+    from_ = verdict["thresholds"]
+    thresholds = f"answered from {from_['answered']} with coverage {from_['coverage']}, weak from {from_['weak']}"
     words = "  ".join(f"{word['word']} {word['telling']}{' = ' + '/'.join(word['synonyms']) if word['synonyms'] else ''}" for word in question["words"])
     terms = "  ".join(
         f"{term['stream'][0]}:{term['term']}×{term['weight']:g} in {term['sections']}{'' if term['searched'] else ' (too many)'}" for term in reasons["terms"]
@@ -70,8 +72,7 @@ def as_text(reasons: dict[str, Any]) -> str:
         f"read as   {question['read_as']}",
         f"words     {words or '-'}",
         f"key       {question['key'] or '-'}",
-        f"verdict   {verdict['verdict']} with {verdict['score']}; answered from {verdict['thresholds']['answered']} and coverage {verdict['thresholds']['coverage']}, "
-        f"weak from {verdict['thresholds']['weak']}",
+        f"verdict   {verdict['verdict']} with {verdict['score']}; {thresholds}",
         f"factors   {'  '.join(f'{name} {value}' for name, value in verdict['factors'].items()) or '-'}",
         f"exact     {verdict['exact_wording'] or '-'}",
         f"terms     {terms or '-'}",

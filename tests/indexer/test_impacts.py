@@ -245,7 +245,7 @@ def test_the_compiled_kernel_refuses_what_would_lead_it_outside_of_its_arrays(wh
     library = kernel.library()
     if isinstance(library, str):
         pytest.skip(library)
-    inside = kernel.CompiledKernel(library, impacts._Arrays(whole))
+    inside = kernel.CompiledKernel(library, impacts.MappedArrays(whole))
     with pytest.raises(ValueError, match=r"out of range|another index"):
         inside.best(Sought((WeightedTerm("words", "发"),)), mask, limit)
 

@@ -192,6 +192,7 @@ class MappedArrays:
     """The files of a folder, mapped into memory and checked, so that neither kernel can be led outside of them."""
 
     def __init__(self, folder: Path) -> None:
+        """Map and check the files. Raises OSError, ValueError or KeyError for files that are not what `write` wrote."""
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         if about["format"] != FORMAT or tuple(about["terms"]) != STREAMS:
             raise ValueError("another format")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice, product
-
-os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")  # the phrase dictionary costs 62 MB a process
-os.environ.setdefault("PYPINYIN_NO_DICT_COPY", "true")
-
-from pypinyin import lazy_pinyin
+from typing import TYPE_CHECKING, cast
 
 from indexer.text import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MOST = 12
 """Spellings of one word; a word of many-voiced characters would have hundreds."""
@@ -26,16 +25,26 @@ _ALSO = dict(
 """The second reading of characters that are often typed by it; others are typed as pypinyin reads them alone."""
 
 
+@cache
+def _reader() -> Callable[[str], list[str]]:
+    """Return pypinyin's reading of a text; loaded at the first use, because most questions in Chinese never need it."""
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")  # the phrase dictionary costs 62 MB a process
+    os.environ.setdefault("PYPINYIN_NO_DICT_COPY", "true")
+    from pypinyin import lazy_pinyin  # noqa: PLC0415 - see above
+
+    return cast("Callable[[str], list[str]]", lazy_pinyin)
+
+
 def spell(text: str) -> str:
     """Return `text` in toneless pinyin without spaces or punctuation; Latin letters stay: 报销 → baoxiao."""
-    letters = "".join(lazy_pinyin(normalise(text).text))
+    letters = "".join(_reader()(normalise(text).text))
     return "".join(char for char in letters if char.isalnum())
 
 
 @lru_cache(maxsize=16384)
 def readings(char: str) -> tuple[str, ...]:
     """Return how one Han character in normal form is typed, the usual way first, ü as v and as u; nothing for what has no pinyin."""
-    first = lazy_pinyin(char)[0].replace("ü", "v")
+    first = _reader()(char)[0].replace("ü", "v")
     if not (first.isascii() and first.isalpha()) or char.isascii():
         return ()
     found = [first, *([_ALSO[char]] if char in _ALSO else [])]

@@ -28,7 +28,6 @@ from indexer.spelling import correct
 from indexer.suggest import Wordings
 from indexer.text import folded, normalise
 from indexer.vocabulary import Vocabulary
-from indexer.whoosh_backend import WhooshBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -121,7 +120,7 @@ class Published:
         """Make what the first questions would wait for. The engine is asked nothing and opens no searcher, so that this may happen before a fork."""
         segmenter(self.vocabulary.dictionary)
         self.lexicon.warm_up()
-        self.wordings  # noqa: B018 - made by looking at it
+        self._suggestions  # noqa: B018 - made by looking at it, and the wordings with it
 
     @property
     def scorer(self) -> str:
@@ -437,7 +436,10 @@ def open_build(index: Path, id_: str, scorer: Scorer = "compiled") -> Published:
             backend = ImpactsBackend(folder / IMPACTS)
         except DamagedIndexError as error:
             damage = _damage(folder, str(error))
-    backend = backend or WhooshBackend(folder / "whoosh")
+    if backend is None:
+        from indexer.whoosh_backend import WhooshBackend  # noqa: PLC0415 - a search that the compiled scorer ranks does without Whoosh
+
+        backend = WhooshBackend(folder / "whoosh")
     catalogue = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
     return Published(id_, folder, catalogue, backend, (folder / LEXICON).read_bytes(), damage if scorer == "compiled" else "")
 

@@ -1,4 +1,4 @@
-"""gunicorn's settings: threads in preloaded workers, jieba's dictionary shared by fork, no searcher or connection before it."""
+"""gunicorn's settings: threads in preloaded workers; dictionary and published build loaded once and shared by fork, no searcher or connection before it."""
 
 from __future__ import annotations
 
@@ -34,21 +34,24 @@ timeout = 60
 keepalive = 5
 forwarded_allow_ips = "*" if _config.proxies else "127.0.0.1"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108 - gunicorn's heartbeat must not wait for a disk
+control_socket_disable = True  # its thread would be there when a worker is replaced, and its file is shared by all of an account's servers
 loglevel = "warning"
 proc_name = "kb-web"
 
 
 def application() -> Flask:
-    """Return the application, with the dictionary in memory; called once, before the fork."""
+    """Return the application, with the dictionary and the published build in memory; called once, before the fork."""
     logs.configure()
     warm_up(_config.data / "jieba")
     app = create_app(_services)
+    with suppress(IndexerError):  # what is wrong with it stands in /readyz and on the desk
+        _services.library.current().warm_up()
     gc.collect()
     gc.freeze()  # what is loaded now stays shared between the workers
     return app
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """Open the index in each worker before its first request; what is wrong with it stands in /readyz and on the desk."""
+    """Open a build that was published since the preload before the worker's first request."""
     with suppress(IndexerError):
         _services.library.current()

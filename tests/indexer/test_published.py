@@ -361,3 +361,11 @@ def test_an_empty_folder_is_refused_and_the_live_index_stays(write, index, now):
     with pytest.raises(ArticlesRejectedError, match="no-articles"):
         build(empty, index, now)
     assert current_id(index) == live
+
+
+def test_warming_up_asks_the_engine_nothing_so_that_it_may_happen_before_a_fork(put, index):
+    with open_build(index, put("printer")) as published:
+        published.backend.close()
+        published.warm_up()
+        with pytest.raises(ValueError, match="closed"):
+            published.read("打印机")

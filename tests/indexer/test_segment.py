@@ -1,6 +1,7 @@
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
+import jieba
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,26 @@ def test_the_editors_words_are_not_cut_apart():
 def test_the_editors_words_of_one_vocabulary_do_not_leak_into_another():
     Segmenter(("数电票退改签",))
     assert "数电票退改签" not in Segmenter(()).terms("数电票退改签").words
+
+
+_OWN = ("红字确认单", "发票查", "的", "数电票退改签", "报销")
+"""Words that jieba does not know, begins of those that it knows, and words that it knows."""
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """jieba itself, with the same words added to its one dictionary."""
+    plain = jieba.Tokenizer()
+    plain.FREQ, plain.total = plain.gen_pfdict(plain.get_dict_file())
+    plain.initialized = True
+    for word in _OWN:
+        plain.add_word(word)
+    return plain
+
+
+@given(st.lists(st.sampled_from([*_OWN, *"红字确认单发票查验的数电退改签报销上传文件人民币"]), max_size=20).map("".join))
+def test_words_above_the_shared_dictionary_are_cut_as_if_they_stood_in_it(plain, text):
+    assert segmenter(_OWN).cut(text) == list(plain.cut(text, HMM=False))
 
 
 def test_a_run_gives_each_neighbouring_pair_and_each_character_once():

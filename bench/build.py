@@ -13,9 +13,11 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 import click
 import jieba
@@ -24,12 +26,12 @@ from whoosh.analysis import SpaceSeparatedTokenizer
 
 from bench.corpus import read_corpus
 from bench.figures import machine, table
-from bench.server import run, settings
+from bench.server import run, served, settings
 from indexer import build as building
 from indexer import segment, vocabulary, whoosh_backend
 from indexer.build import write_build
 from indexer.published import current_id
-from kb.services import utc_now
+from kb.clock import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,13 +56,14 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Seconds on a folder of articles: builds with the dictionary in memory and by `kb index build`, and `kb search` from start to answer."""
+    """Seconds on a folder of articles: builds with the dictionary in memory and by `kb index build`, and `kb search` and `kb serve` from start to answer."""
 
     full: float
     rebuild: float
     command_full: float
     command_rebuild: float
     cold_start: float
+    served: float
 
 
 def measure_parts(corpus: Corpus, work: Path, rounds: int) -> Parts:
@@ -89,8 +92,24 @@ def measure_base(articles: Path, work: Path, rounds: int) -> Base:
         _change(copy, "第二次修改。")
         command_rebuild, _ = _seconds(partial(run, environment, "index", "build"))
         cold, _ = _seconds(partial(run, environment, "search", QUESTION, "--json"))
-        found.append(Base(full, rebuild, command_full, command_rebuild, cold))
+        run(environment, "db", "upgrade")
+        found.append(Base(full, rebuild, command_full, command_rebuild, cold, _served(environment)))
     return Base(**{name: statistics.median(getattr(one, name) for one in found) for name in Base.__dataclass_fields__})
+
+
+def _served(environment: dict[str, str]) -> float:
+    """Return the seconds from starting `kb serve` to the answer to a first question."""
+    started = time.perf_counter()
+    with served(environment) as port:
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", f"/api/v1/search?q={quote(QUESTION)}")
+        answer = connection.getresponse()
+        answer.read()
+        seconds = time.perf_counter() - started
+        connection.close()
+    if answer.status != 200:  # noqa: PLR2004 - OK
+        raise RuntimeError("the first question got no answer")
+    return seconds
 
 
 def _fresh(work: Callable[..., _T], *arguments: Any) -> _T:
@@ -185,6 +204,7 @@ def report(parts: Parts, base: Base) -> str:
         ("shipped articles: full build, `kb index build`", base.command_full, ""),
         ("shipped articles: rebuild, `kb index build`", base.command_rebuild, f"{base.command_rebuild / base.command_full:.2f} × full"),
         ("cold start to first answer, `kb search`", base.cold_start, ""),
+        ("cold start to first answer, `kb serve`", base.served, ""),
     )
     return table(("what", "s", "in relation"), [(what, f"{seconds:.2f}", relation) for what, seconds, relation in rows])
 

@@ -47,11 +47,24 @@ def gunicorn(application: str, environment: dict[str, str], *, options: Sequence
     Raises BenchError when it does not answer within a minute.
     """
     port = _free_port()
-    command = [sys.executable, "-m", "gunicorn", *options, "--bind", f"127.0.0.1:{port}", application]
+    with _running([sys.executable, "-m", "gunicorn", *options, "--bind", f"127.0.0.1:{port}", application], environment, port):
+        yield port
+
+
+@contextmanager
+def served(environment: dict[str, str]) -> Iterator[int]:
+    """Run `kb serve` and yield its port as soon as it answers; all its processes end with the block. Raises BenchError when it does not answer."""
+    port = _free_port()
+    with _running([sys.executable, "-m", "kb.cli", "serve"], environment, port):
+        yield port
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
     with subprocess.Popen(command, env=environment | {"KB_PORT": str(port)}, stdout=subprocess.DEVNULL) as server:
         try:
             _wait(server, port)
-            yield port
+            yield
         finally:
             server.terminate()
 
@@ -64,7 +77,7 @@ def _wait(server: subprocess.Popen[bytes], port: int) -> None:
             connection.request("GET", "/healthz")
             connection.getresponse().read()
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.01)
         else:
             return
         finally:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
-import subprocess
-import sys
 import time
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-import click
+from gunicorn.app.wsgiapp import WSGIApplication
 
 from indexer import build as building
 from indexer.errors import IndexerError
 from kb.accounts import sign_in
+from kb.console import say
 from kb.errors import KbError
+from kb.worker import Worker
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+    from multiprocessing.context import ForkProcess
 
     from kb.config import Config
     from kb.services import Services
 
-
-def say(text: str) -> None:
-    """Tell a person something without disturbing standard output."""
-    click.echo(text, err=True)
+_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def require_free_port(config: Config) -> None:
@@ -37,14 +37,6 @@ def require_free_port(config: Config) -> None:
             probe.bind((config.host.strip("[]"), config.port))
         except OSError as error:
             raise KbError(f"cannot listen on {config.host}:{config.port} ({error.strerror}); stop what runs there or set KB_PORT to another port") from error
-
-
-def upgrade(services: Services) -> Path | None:
-    """Bring the database to this version; say and return where the state before is kept."""
-    backup = services.db.upgrade(services.now())
-    if backup:
-        say(f"database migrated; the state before is kept in {backup}")
-    return backup
 
 
 def build_if_changed(services: Services) -> None:
@@ -84,30 +76,60 @@ def announce(services: Services) -> None:
     say("  Stop with Ctrl-C\n")
 
 
-def supervise(config: Config) -> None:
-    """Run gunicorn and the worker as children; a dead worker is started again, a dead web server ends all."""
-    commands = {
-        "web": [sys.executable, "-m", "gunicorn", "--config", "python:kb.gunicorn", "kb.gunicorn:application()"],
-        "worker": [sys.executable, "-m", "kb.cli", "worker"],
-    }
+def supervise(services: Services) -> None:
+    """Run gunicorn and the worker as children; a dead worker is started again, a dead web server ends all.
+
+    The children are forks: what this process has loaded is loaded once, and shared.
+    """
+    config = services.config
+    services.db.disconnect()  # a connection of SQLite's must not be carried through a fork
+    gc.freeze()
+    tasks = {"web": _serve_web, "worker": Worker(services).run}
     stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _STOPS:
         signal.signal(number, lambda received, _: stopping.append(received))  # before the first child: none is left behind
-    children = {name: subprocess.Popen(command) for name, command in commands.items()}
-    while not stopping and children["web"].poll() is None:
+    children = {name: _child(task) for name, task in tasks.items()}
+    while not stopping and children["web"].is_alive():
         time.sleep(0.2)
-        if children["worker"].poll() is not None and not stopping:
-            say(f"worker ended with {children['worker'].returncode}; starting it again")
+        if not children["worker"].is_alive() and not stopping:
+            say(f"worker ended with {children['worker'].exitcode}; starting it again")
             time.sleep(2)
-            children["worker"] = subprocess.Popen(commands["worker"])
+            children["worker"] = _child(tasks["worker"])
     ended_alone = not stopping
     for child in children.values():
-        if child.poll() is None:
-            child.terminate()
+        child.terminate()
     for child in children.values():
-        try:
-            child.wait(30)
-        except subprocess.TimeoutExpired:
-            child.kill()
+        child.join(30)
+        child.kill()
     if ended_alone:
         raise KbError(f"the web server on {config.host}:{config.port} ended by itself; its last lines above say why")
+
+
+def _child(task: Callable[[], None]) -> ForkProcess:
+    """Start a process of its own for a task. It is ended by the signals that end this one; none is lost while it starts."""
+
+    def run() -> None:
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+        task()
+
+    child = get_context("fork").Process(target=run)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    return child
+
+
+class _Web(WSGIApplication):  # type: ignore[misc]
+    """gunicorn with the settings of kb/gunicorn.py and none from its own command line."""
+
+    def load_config(self) -> None:
+        self.load_config_from_file("python:kb.gunicorn")
+        self.app_uri = "kb.gunicorn:application()"
+
+
+def _serve_web() -> None:
+    _Web().run()

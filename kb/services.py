@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import kb.models  # noqa: F401 - relationships between tables resolve once all are known
 from indexer.published import Library
+from kb.clock import utc_now
 from kb.db import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from kb.config import Config
-
-
-def utc_now() -> datetime:
-    """Return the time; only edges call it, everything else is told."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

@@ -147,8 +147,8 @@ def test_the_build_bench_measures_every_part_and_a_change_cuts_one_section_anew(
     assert parts.segmented == 1
     base = build.measure_base(articles, work, 1)
     report = build.report(parts, base)
-    assert report.count("\n") == 10
-    assert min(parts.jieba, parts.whoosh, parts.full, parts.rebuild, base.full, base.rebuild, base.cold_start) > 0
+    assert report.count("\n") == 11
+    assert min(parts.jieba, parts.whoosh, parts.full, parts.rebuild, base.full, base.rebuild, base.cold_start, base.served) > 0
 
 
 def test_each_similar_question_is_asked_once_and_of_articles_that_do_not_hold_it(write, article):

@@ -21,7 +21,8 @@ def test_every_setting_stands_in_the_readme_with_its_default_and_meaning():
 
 
 def commands(group, prefix=()):
-    for name, command in group.commands.items():
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
         if isinstance(command, click.Group):
             yield from commands(command, (*prefix, name))
         else:

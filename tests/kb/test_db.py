@@ -2,11 +2,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from kb.accounts.models import User
-from kb.db import Base, Database
+from kb.db import MIGRATIONS, SCHEMA, Base, Database
 from kb.errors import KbError
 from kb.tickets.models import Follower
 
@@ -103,6 +104,10 @@ def test_upgrading_twice_changes_nothing_and_needs_no_backup(db, now, tmp_path):
     assert db.ready()
     assert db.upgrade(now) is None
     assert not list(tmp_path.glob("*.backup.*"))
+
+
+def test_the_schema_that_the_program_expects_is_that_of_the_last_migration():
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == SCHEMA
 
 
 def test_an_empty_file_is_not_ready(tmp_path):

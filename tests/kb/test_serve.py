@@ -12,6 +12,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVERYBODY = 5
 """The supervisor, gunicorn's arbiter, two web workers, the worker."""
@@ -28,6 +34,10 @@ def _in_session(leader: int) -> set[int]:
         if int(session) == leader and state != "Z":
             found.add(int(entry.name))
     return found
+
+
+def _children(parent: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
 def _free_port() -> int:
@@ -49,43 +59,85 @@ def _ask(port: int, path: str) -> tuple[int, dict]:
         connection.close()
 
 
-def _wait_until_ready(server: subprocess.Popen, port: int, seconds: float) -> None:
+def _wait_until(true: Callable[[], bool], seconds: float) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not true():
+        assert time.monotonic() < end, f"not so within {seconds} s"
+        time.sleep(0.1)
+
+
+def _wait_until_ready(server: subprocess.Popen, port: int, seconds: float) -> None:
+    def ready() -> bool:
         assert server.poll() is None, server.stderr.read()
         try:
-            if _ask(port, "/readyz")[0] == 200 and len(_in_session(server.pid)) == EVERYBODY:
-                return
+            return _ask(port, "/readyz")[0] == 200 and len(_in_session(server.pid)) == EVERYBODY
         except OSError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"not ready within {seconds} s; there are {len(_in_session(server.pid))} processes")
+            return False
+
+    _wait_until(ready, seconds)
 
 
-def test_serve_answers_with_two_workers_and_ends_all_its_children_when_told_to(tmp_path, write, article):
+@pytest.fixture
+def started(tmp_path, write, article):
+    """Start `kb serve` on a port of its own and return its process and port; whatever is left of it is ended afterwards."""
     folder = write({"office/printer.md": article("关机再开机。\n", "打印机卡纸怎么处理", questions=["打印机卡纸"])})
-    port = _free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
-    environment |= {"KB_DATA": str(tmp_path / "data"), "KB_ARTICLES": str(folder), "KB_PORT": str(port)}
-    command = [sys.executable, "-m", "kb.cli", "serve", "--workers", "2"]
-    with subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            _wait_until_ready(server, port, 40)
-            status, body = _ask(port, "/api/v1/search?q=%E6%89%93%E5%8D%B0%E6%9C%BA%E5%8D%A1%E7%BA%B8")
-            assert (status, body["verdict"], body["hits"][0]["article"]) == (200, "answered", "office/printer")
-            idle = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            idle.request("GET", "/healthz")
-            idle.getresponse().read()  # a browser keeps its connection; it must not keep the server
-            server.send_signal(signal.SIGTERM)
-            out, err = server.communicate(timeout=10)
-            idle.close()
-        finally:
-            left = _in_session(server.pid)
-            for process in left:
-                os.kill(process, signal.SIGKILL)
-    assert left == set()
+    servers = []
+
+    def start() -> tuple[subprocess.Popen, int]:
+        port = _free_port()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
+        environment |= {"KB_DATA": str(tmp_path / "data"), "KB_ARTICLES": str(folder), "KB_PORT": str(port), "HOME": str(tmp_path / "home")}
+        command = [sys.executable, "-m", "kb.cli", "serve", "--workers", "2"]
+        servers.append(subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return servers[-1], port
+
+    yield start
+    for server in servers:
+        for process in _in_session(server.pid):
+            os.kill(process, signal.SIGKILL)
+        server.communicate()
+
+
+def test_serve_answers_with_two_workers_and_ends_all_its_children_when_told_to(started, tmp_path):
+    server, port = started()
+    _wait_until_ready(server, port, 40)
+    status, body = _ask(port, "/api/v1/search?q=%E6%89%93%E5%8D%B0%E6%9C%BA%E5%8D%A1%E7%BA%B8")
+    assert (status, body["verdict"], body["hits"][0]["article"]) == (200, "answered", "office/printer")
+    idle = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    idle.request("GET", "/healthz")
+    idle.getresponse().read()  # a browser keeps its connection; it must not keep the server
+    server.send_signal(signal.SIGTERM)
+    out, err = server.communicate(timeout=10)
+    idle.close()
+    assert _in_session(server.pid) == set()
     assert server.returncode == 0
     assert out == ""
     assert f"Zhida 知答 is on http://127.0.0.1:{port}" in err
     assert f"http://127.0.0.1:{port}/sign-in/" in err, "the link of the first administrator"
     assert "Traceback" not in err
+    assert not (tmp_path / "home").exists(), "all that is written stands in KB_DATA"
+
+
+def test_a_server_that_is_told_to_end_while_it_starts_leaves_nobody(started):
+    server, _ = started()
+    while "Stop with Ctrl-C" not in server.stderr.readline():
+        assert server.poll() is None
+    server.send_signal(signal.SIGTERM)
+    server.wait(10)
+    assert _in_session(server.pid) == set()
+
+
+def test_a_worker_that_died_is_started_again_and_a_web_server_that_died_ends_all(started):
+    server, port = started()
+    _wait_until_ready(server, port, 40)
+    worker = next(child for child in _children(server.pid) if not _children(child))
+    web = next(child for child in _children(server.pid) if child != worker)
+    os.kill(worker, signal.SIGKILL)
+    _wait_until(lambda: worker not in _in_session(server.pid) and len(_in_session(server.pid)) == EVERYBODY, 10)
+    assert _ask(port, "/readyz")[0] == 200
+    os.kill(web, signal.SIGTERM)
+    _, err = server.communicate(timeout=20)
+    assert server.returncode == 1
+    assert "worker ended with -9; starting it again" in err
+    assert "ended by itself" in err
+    assert _in_session(server.pid) == set()

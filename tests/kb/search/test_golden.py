@@ -34,11 +34,11 @@ def second(shipped):
 
 
 def test_what_the_articles_answer_is_answered(shares):
-    assert shares["answered"]["answered"] >= 0.9
+    assert shares["answered"]["answered"] >= 0.85
 
 
 def test_what_the_articles_do_not_answer_is_hardly_ever_called_answered(shares):
-    assert shares["unanswered"].get("answered", 0) <= 0.1
+    assert shares["unanswered"].get("answered", 0) <= 0.02
 
 
 def test_what_the_articles_do_not_answer_mostly_becomes_a_ticket(shares):
@@ -70,4 +70,11 @@ def test_questions_written_blind_that_no_article_answers_become_tickets(second):
 
 
 def test_questions_written_blind_that_no_article_answers_are_hardly_ever_called_answered(second):
-    assert second["unanswered"].get("answered", 0) <= 0.03
+    assert second["unanswered"].get("answered", 0) <= 0.02
+
+
+def test_what_is_called_an_answer_to_a_question_written_blind_is_mostly_that_of_the_right_article(shipped):
+    shown = {question: (said.best.article.id, article) for question, article in SECOND["answered"] if (said := answer(shipped, question)).best is not None}
+    wrong = {question: found for question, found in shown.items() if found[0] != found[1]}
+    assert len(shown) >= 40
+    assert len(wrong) <= 0.1 * len(shown), wrong

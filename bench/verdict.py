@@ -145,7 +145,7 @@ def as_toml(model: Model, sets: Iterable[Path]) -> str:
 
     return f"""# The model behind kb/search/answerability.py, fitted by
 #     python -m bench.verdict {" ".join(folder.resolve().name for folder in sets)} --write
-# The thresholds `answered` and `coverage` are chosen by hand; `weak` keeps {100 * KEPT:.1f} % of every set's answerable questions.
+# The thresholds `answered`, `coverage` and `telling` are chosen by hand; `weak` keeps {100 * KEPT:.1f} % of every set's answerable questions.
 
 [subject]
 {table(model.subject)}
@@ -156,6 +156,7 @@ def as_toml(model: Model, sets: Iterable[Path]) -> str:
 [thresholds]
 answered = {model.answered}
 coverage = {model.coverage}
+telling = {model.telling}
 weak = {model.weak}
 """
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer import impacts, published, ranking, source, vocabulary, whoosh_backend
 from indexer import lint as linting
+from indexer import question as questions
 from indexer.article import Article, Draft, Section
 from indexer.cache import Cache
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError, Problem
@@ -184,6 +185,7 @@ def write_build(
             "modules": list(modules),
             "vocabulary": words.as_json(),
             "company": company or {},
+            "meanings": {wording: questions.read(wording, words, cut).key for article in articles for wording in _wordings(article)},
         }
         lexicon = Lexicon.of(articles, words, cut, _frequencies(postings))
         (aside / LEXICON).write_text(json.dumps(lexicon.as_json(), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
@@ -212,6 +214,11 @@ def _frequencies(postings: Iterable[FieldPostings]) -> dict[str, int]:
             for word, frequency in zip(field.terms, field.frequencies, strict=True):
                 found[word] = max(frequency, found.get(word, 0))
     return found
+
+
+def _wordings(article: Article) -> tuple[str, ...]:
+    """Return how an article is asked for."""
+    return (*article.questions, article.title)
 
 
 def _texts(article: Article, section: Section) -> dict[str, str]:

@@ -14,7 +14,7 @@ from indexer.article import AUDIENCES, KINDS, PLACEHOLDER, Draft, company_keys, 
 from indexer.errors import Problem
 from indexer.render import Renderer, RenderError, resolve_link
 from indexer.source import COMPANY
-from indexer.text import folded
+from indexer.text import bare, folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,8 +165,8 @@ def _unknown_keys(draft: Draft, _: Corpus) -> Iterator[Problem]:
 def _title(draft: Draft, _: Corpus) -> Iterator[Problem]:
     title = draft.meta.get("title")
     line = draft.lines.get("title", 1)
-    if not isinstance(title, str) or not title.strip():
-        yield Problem(draft.path, line, "title", "has no title; write `title: …`, in the words of the person in trouble")
+    if not isinstance(title, str) or not bare(title):
+        yield Problem(draft.path, line, "title", "has no title with a letter in it; write `title: …`, in the words of the person in trouble")
     elif len(title) > _TITLE_LENGTH:
         yield Problem(draft.path, line, "title", f"the title has {len(title)} characters, more than {_TITLE_LENGTH}; shorten it", error=False)
 
@@ -187,6 +187,9 @@ def _lists(draft: Draft, _: Corpus) -> Iterator[Problem]:
 def _questions(draft: Draft, _: Corpus) -> Iterator[Problem]:
     if "questions" not in draft.meta:
         yield Problem(draft.path, 1, "questions", "has no questions; add 3-8 as people type them, each is tested to find this article", error=False)
+    for question in draft.strings("questions"):
+        if question.strip() and not bare(question):
+            yield Problem(draft.path, draft.lines["questions"], "questions", f"“{question}” has no letter in it; write what people type, or leave it out")
 
 
 def _choices(draft: Draft, _: Corpus) -> Iterator[Problem]:

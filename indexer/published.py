@@ -26,7 +26,7 @@ from indexer.segment import segmenter
 from indexer.source import Module
 from indexer.spelling import correct
 from indexer.suggest import Wordings
-from indexer.text import folded, normalise
+from indexer.text import bare, folded, normalise
 from indexer.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from indexer.question import Question
     from indexer.text import Normalised
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a build of an older version must not be read any more."""
 CATALOGUE = "catalogue.json"
 LEXICON = "lexicon.json"
@@ -105,7 +105,7 @@ class Published:
         self.articles = {article["id"]: _article(article) for article in catalogue["articles"]}
         self.sections = tuple(Place(article, section) for article in self.articles.values() for section in article.sections)
         self._lexicon = lexicon
-        self._meanings: dict[str, str] = {}
+        self._meanings: dict[str, str] = catalogue["meanings"]
         self._among: dict[tuple[str | None, frozenset[str]], Collection[int] | None] = {}
 
     def __enter__(self) -> Self:
@@ -132,8 +132,11 @@ class Published:
         """Why nothing faster ranks, with the remedy; "" when there is nothing to say."""
         return self.damage or self.backend.note
 
-    def read(self, text: str) -> Question:
-        """Return what a person typed as this build's vocabulary reads it, corrected where it knows no such word but one that was meant."""
+    def read(self, text: str, audience: frozenset[str] = EVERYONE) -> Question:
+        """Return what a person typed as this build's vocabulary reads it, corrected where it knows no such word but one that was meant.
+
+        Nothing is corrected to a word that stands only in what these people may not read.
+        """
         cut = segmenter(self.vocabulary.dictionary)
         question = self._with_terms(questions.read(text, self.vocabulary, cut))
         if question.empty or self._familiar(question) or bare(question.text) in self.wordings:
@@ -141,7 +144,19 @@ class Published:
         meant = correct(question.text, self.lexicon, cut, self.knows)
         if meant is None:
             return question
-        return replace(self._with_terms(questions.read(meant, self.vocabulary, cut)), text=question.text, cut=question.cut, corrected=meant)
+        found = self._with_terms(questions.read(meant, self.vocabulary, cut))
+        if not all(self._readable(word, audience) for word in set(found.content) - set(question.content)):
+            return question
+        return replace(found, text=question.text, cut=question.cut, corrected=meant)
+
+    def _readable(self, word: str, audience: frozenset[str]) -> bool:
+        """Tell whether a word, or one of its synonyms, stands in a section that these people may read."""
+        among = self._positions(None, audience)
+        if among is None:
+            return True
+        cut = segmenter(self.vocabulary.dictionary)
+        names = (tuple(WeightedTerm("words", piece) for piece in cut.cut(name)) for name in (word, *self.vocabulary.synonyms.get(word, ())))
+        return any(all(self.backend.search(Query(Sought((piece,)), 1, among)) for piece in name) for name in names)
 
     def looked_up(self, question: Question) -> tuple[Sought, Counts]:
         """Return what to look for and how often each term stands; questions of `read` bring it along, because reading, ranking and judging all ask for it."""
@@ -179,7 +194,7 @@ class Published:
 
     def completing(self, question: Question) -> Completion | None:
         """Return what a question may become if its last word is still being typed; None when that word is finished or was understood as it is."""
-        if question.corrected is not None:
+        if question.corrected is not None or question.cut:
             return None
         return complete(question.text, self.lexicon, self.knows, self.backend.completions)
 
@@ -200,7 +215,16 @@ class Published:
             found = self.backend.search(Query(sought, depth, among))
             hits = self._some_of_each_article(found, limit)
             if len(hits) >= limit or len(found) < depth:
+                return hits
+        while len(found) == MAX_LIMIT and len(hits) < limit:  # a long article stands before all others: look for those without it
+            full = {article for article, times in Counter(self.sections[hit.position].article.id for hit in hits).items() if times == MAX_PER_ARTICLE}
+            allowed = range(len(self.sections)) if among is None else among
+            among = frozenset(position for position in allowed if self.sections[position].article.id not in full)
+            found = self.backend.search(Query(sought, MAX_LIMIT, among))
+            more = self._some_of_each_article([*hits, *(hit for hit in found if hit not in hits)], limit)
+            if len(more) == len(hits):
                 break
+            hits = more
         return hits
 
     def _some_of_each_article(self, found: Iterable[SearchHit], limit: int) -> list[SearchHit]:
@@ -228,17 +252,23 @@ class Published:
         """
         sought, counts = self.looked_up(question)
         telling = self._telling([text for stream, text, _ in question.terms if stream == "words"], counts)
+        terms = question.terms if len(sought.terms) < MAX_TERMS else tuple(set(question.terms).intersection(sought.terms))
         total = 0.0
-        for stream, text, weight in question.terms:
+        for stream, text, weight in terms:
             count = counts[stream, text]
             if count or not any(text in word for word in question.synonyms):
                 total += weight * BODY_WEIGHT[stream] * (telling[text] if stream == "words" else self._idf(count))
-        rare = (count for count in (counts["chars", char] for _, char, _ in question.characters) if count <= sought.rare)
-        return total + BODY_WEIGHT["chars"] * sum(map(self._idf, rare))
+        rare = [count for count in (counts["chars", char] for _, char, _ in question.characters) if count <= sought.rare]
+        return total + BODY_WEIGHT["chars"] * sum(map(self._idf, rare[: MAX_TERMS - len(sought.terms)]))
 
     def telling(self, question: Question) -> dict[str, float]:
         """Return how telling each content word of a question is: its idf; less for unknown numbers and for pasted foreign text."""
         return self._telling(question.content, self.looked_up(question)[1])
+
+    @property
+    def most_telling(self) -> float:
+        """How telling a word is that stands in no section; greater than 0."""
+        return max(self._idf(0), 0.1)
 
     def _telling(self, words: Iterable[str], counts: Counts) -> dict[str, float]:
         found = {word: self._idf(max(counts["words", word], counts["pairs", word] if len(word) == 2 else 0)) for word in words}  # noqa: PLR2004 - a pair
@@ -273,11 +303,20 @@ class Published:
 
     @cached_property
     def wordings(self) -> dict[str, tuple[tuple[Article, str], ...]]:
-        """Every similar question and title by its letters, with the articles that have it and their wording."""
+        """Every similar question and title by its letters, with the articles that have it and their wording; not those without a letter."""
         found: dict[str, tuple[tuple[Article, str], ...]] = {}
         for article in self.articles.values():
-            for wording in (*article.questions, article.title):
+            for wording in filter(bare, (*article.questions, article.title)):
                 found[bare(wording)] = (*found.get(bare(wording), ()), (article, wording))
+        return found
+
+    @cached_property
+    def _meant(self) -> dict[str, tuple[Article, ...]]:
+        """The articles whose wordings ask the same, by the key of that question."""
+        found: dict[str, tuple[Article, ...]] = {}
+        for article in self.articles.values():
+            for key in dict.fromkeys(self._meanings.get(wording, "") for wording in (*article.questions, article.title)):
+                found[key] = (*found.get(key, ()), article)
         return found
 
     def suggest(self, text: str, audience: frozenset[str] = EVERYONE, limit: int = 6) -> list[str]:
@@ -290,7 +329,7 @@ class Published:
         said: Counter[str] = Counter()
         for written in self._worded(text):
             article, wording = next(((article, wording) for article, wording in written if self.visible(article, audience)), (None, ""))
-            if article is None or said[article.id] >= _SUGGESTED_OF_ONE or said[meaning := self._meaning(wording)]:
+            if article is None or said[article.id] >= _SUGGESTED_OF_ONE or said[meaning := self._meanings[wording] or bare(wording)]:
                 continue
             found.append(wording)
             said.update((article.id, meaning))
@@ -316,12 +355,6 @@ class Published:
             synonyms = self.vocabulary.synonyms
             yield from self._suggestions.holding([{bare(name) for word in words for name in (word, *synonyms.get(word, ()))} for words in named])
 
-    def _meaning(self, wording: str) -> str:
-        """Return what is equal for two wordings that say the same."""
-        if wording not in self._meanings:
-            self._meanings[wording] = questions.read(wording, self.vocabulary, segmenter(self.vocabulary.dictionary)).key or bare(wording)
-        return self._meanings[wording]
-
     @cached_property
     def _suggestions(self) -> Wordings:
         return Wordings(self.wordings)
@@ -329,6 +362,16 @@ class Published:
     def written_for(self, text: str, audience: frozenset[str]) -> Article | None:
         """Return the article whose title or similar question is `text`, as far as these people may read it."""
         return next((article for article, _ in self.wordings.get(bare(text), ()) if self.visible(article, audience)), None)
+
+    def meant_by(self, question: Question, audience: frozenset[str]) -> Article | None:
+        """Return the one article whose title or similar question asks the same in other words: other order, politeness, question words, synonyms.
+
+        A single content word is a topic, not a question, and what two articles ask is no one's.
+        """
+        if len(question.content) < 2 or not question.key:  # noqa: PLR2004 - see above
+            return None
+        found = [article for article in self._meant.get(question.key, ()) if self.visible(article, audience)]
+        return found[0] if len(found) == 1 else None
 
     def wording_of(self, text: str, audience: frozenset[str]) -> str | None:
         """Return `text` as an editor wrote it in a title or similar question that these people may read, None when nobody did."""
@@ -371,11 +414,6 @@ class _Counts(Counts):
     def __missing__(self, term: tuple[Stream, str]) -> int:
         count = self[term] = self._backend.document_frequencies(Sought((WeightedTerm(*term),)))[0]
         return count
-
-
-def bare(text: str) -> str:
-    """Return a text's letters, digits and Han characters in normal form: two questions with the same ones are the same."""
-    return "".join(char for char in folded(text) if char.isalnum())
 
 
 def _article(data: dict[str, Any]) -> Article:
@@ -470,6 +508,7 @@ class Library:
             self._checked = self._clock()
             id_ = current_id(self._index)
             if self._published is not None and id_ in {None, self._published.id} and not self._mended(self._published):
+                self.refusal = ""
                 return self._published
             if id_ is None:
                 raise NoIndexError(f"no index has been published in {self._index}; run `kb index build`")

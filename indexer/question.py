@@ -153,8 +153,9 @@ def _alternatives(terms: tuple[WeightedTerm, ...], synonyms: dict[str, tuple[str
 
 
 def _characters(pieces: list[_Piece], vocabulary: Vocabulary) -> tuple[WeightedTerm, ...]:
+    alone = {run for _, run, _ in pieces if len(run) == 1}
     found = (char for kind, run, _ in pieces if kind == "han" and len(run) > 1 for char in run)
-    return tuple(WeightedTerm("chars", char) for char in dict.fromkeys(found) if char not in vocabulary.functional)
+    return tuple(WeightedTerm("chars", char) for char in dict.fromkeys(found) if char not in vocabulary.functional and char not in alone)
 
 
 def is_noise(word: str) -> bool:

@@ -140,3 +140,8 @@ def normalise(text: str) -> Normalised:
 def folded(text: str) -> str:
     """Return the normal form as one line with single spaces: what two questions are compared by."""
     return " ".join(normalise(text).text.split())
+
+
+def bare(text: str) -> str:
+    """Return a text's letters, digits and Han characters in normal form: two questions with the same ones are the same."""
+    return "".join(char for char in folded(text) if char.isalnum())

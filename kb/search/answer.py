@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from indexer.published import EVERYONE
 from indexer.ranking import MAX_PER_ARTICLE
 from indexer.snippet import marked, snippet
+from indexer.text import bare
 from kb.search.answerability import IN_BODY, IN_NAME, PARTLY, SYNONYM_IN_BODY, SYNONYM_IN_NAME, Decision, Evidence, Verdict, Word, coverage, decide
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ def answer(
     `module` narrows the hits and with `typing` they are also those of the words that a last Latin word may become, in letters or in
     pinyin. The verdict depends on neither, so that a search and its intent agree.
     """
-    question = published.read(text)
+    question = published.read(text, audience)
     hits = published.search(question, limit=max(limit, _WEIGHED), audience=audience)
     places = [published.sections[hit.position] for hit in hits]
-    exact = published.written_for(question.text, audience) if question.corrected is None else None
+    exact = None if question.corrected is not None else published.written_for(question.text, audience) or published.meant_by(question, audience)
     first: Place | None
     if exact is not None:
         first = _section_of(exact, places, published)
@@ -94,7 +95,7 @@ def answer(
         decision = decide(evidence)
     best = first if decision.verdict is Verdict.ANSWERED else None
     completion = published.completing(question) if typing else None
-    asked, completed = (question, ()) if completion is None else (published.read(completion.head), completion.words)
+    asked, completed = (question, ()) if completion is None else (published.read(completion.head, audience), completion.words)
     if module is not None or completion is not None:
         narrowed = published.search(asked, limit=limit, module=module, audience=audience, completed=completed)
         places = [published.sections[hit.position] for hit in narrowed]
@@ -149,7 +150,10 @@ def weigh(published: Published, question: Question, hits: Sequence[SearchHit]) -
         if best is None or coverage(found) > coverage(words) + _CLEARLY:
             best, words = published.sections[hit.position], found
     share = hits[0].score / max(published.attainable(question), _LEAST) if hits else 0.0
-    return Evidence(words, share, _lead(published, hits), asks=not question.empty, corrected=question.corrected is not None), best
+    said = sum(telling.values()) / published.most_telling
+    topic = bare(question.text) == bare("".join(question.content))
+    evidence = Evidence(words, share, _lead(published, hits), said, topic, asks=not question.empty, corrected=question.corrected is not None)
+    return evidence, best
 
 
 def _lead(published: Published, hits: Sequence[SearchHit]) -> float:

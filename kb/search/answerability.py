@@ -9,8 +9,8 @@ Two things must hold. The articles must be about the *subject* of the question, 
 Both are logistic models with coefficients in verdict.toml; the command that fits them stands there. A product, because a question about something else
 fails by its subject however far its best hit leads; few features, because they must hold for knowledge bases that nobody has seen.
 
-`answered` asks for more than a score: the section must cover the question's words by what editors *named* it (title, heading, similar question), because
-a person acts on the first hit. Words in the body alone reach `weak`.
+`answered` asks for more than a score, because a person acts on the first hit: the section must cover the question's words by what editors *named* it
+(title, heading, similar question; words in the body alone reach `weak`), and the words must be more than a topic of many articles (发票) or a character (年).
 """
 
 from __future__ import annotations
@@ -54,11 +54,14 @@ class Evidence:
 
     `share`: its score as a share of what a section that holds every term would score (about 0-1, more with a similar question).
     `lead`: how far it stands above the next nine articles: 1 - mean of their best scores / its score (0-1).
+    `telling`: how much the words say together, as a multiple of what one word says that no article holds. `topic`: nothing else was typed than these words.
     """
 
     words: tuple[Word, ...]
     share: float = 0.0
     lead: float = 0.0
+    telling: float = 1.0
+    topic: bool = False
     asks: bool = True
     exact: bool = False
     corrected: bool = False
@@ -83,6 +86,7 @@ class Model:
     specific: dict[str, float]
     answered: float
     coverage: float
+    telling: float
     weak: float
 
     @classmethod
@@ -135,12 +139,17 @@ def decide(evidence: Evidence, model: Model = MODEL) -> Decision:
     score, covered = subject * math.sqrt(specific), coverage(evidence.words)
     if score < model.weak:
         verdict = Verdict.UNANSWERED
-    elif score >= model.answered and covered >= model.coverage and not evidence.corrected:
+    elif score >= model.answered and covered >= model.coverage and _is_question(evidence, model) and not evidence.corrected:
         verdict = Verdict.ANSWERED
     else:
         verdict = Verdict.WEAK
     factors = (("share", evidence.share), ("lead", evidence.lead), ("coverage", covered), ("subject", subject), ("specific", specific))
     return Decision(verdict, score, matched, missing, factors)
+
+
+def _is_question(evidence: Evidence, model: Model) -> bool:
+    """Tell whether the words are more than a topic that many articles share, and more than single characters."""
+    return (evidence.telling >= model.telling or not evidence.topic) and any(len(word.text) > 1 or word.text.isascii() for word in evidence.words)
 
 
 def _telling(words: tuple[Word, ...]) -> tuple[Word, ...]:

@@ -20,7 +20,7 @@ def explanation(published: Published, said: Answer, audience: frozenset[str]) ->
     """
     question = said.question
     sought, counts = published.looked_up(question)
-    optional = set(sought.optional)
+    asked = (*((term, False) for term in sought.terms), *((term, True) for term in sought.optional))
     hits = published.search(question, limit=len(said.hits) or 1, audience=audience)
     return {
         "question": {
@@ -34,7 +34,7 @@ def explanation(published: Published, said: Answer, audience: frozenset[str]) ->
             "verdict": said.verdict.value,
             "score": round(said.decision.score, 4),
             "factors": {name: round(value, 4) for name, value in said.decision.factors},
-            "thresholds": {"answered": MODEL.answered, "coverage": MODEL.coverage, "weak": MODEL.weak},
+            "thresholds": {"answered": MODEL.answered, "coverage": MODEL.coverage, "telling": MODEL.telling, "weak": MODEL.weak},
             "exact_wording": published.wording_of(question.text, audience),
         },
         "terms": [
@@ -43,10 +43,10 @@ def explanation(published: Published, said: Answer, audience: frozenset[str]) ->
                 "term": term.text,
                 "weight": round(term.weight, 3),
                 "sections": count,
-                "searched": term not in optional or count <= sought.rare,
+                "searched": not optional or count <= sought.rare,
             }
-            for term in (*sought.terms, *sought.optional)
-            if (count := counts[term.stream, term.text]) or term not in optional
+            for term, optional in asked
+            if (count := counts[term.stream, term.text]) or not optional
         ],
         "attainable": round(published.attainable(question), 3),
         "hits": [

@@ -17,9 +17,8 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 
 from indexer.pinyin import spell
-from indexer.published import bare
 from indexer.question import MAX_CHARACTERS
-from indexer.text import folded
+from indexer.text import bare, folded
 from kb.search.answerability import Verdict
 
 REVISION_WINDOW = timedelta(seconds=30)

@@ -14,8 +14,9 @@ from indexer.article import Article, Section
 from indexer.backend import MAX_TERMS, Query, Sought
 from indexer.build import build, publish, write_build
 from indexer.errors import ArticlesRejectedError, DamagedIndexError, NoIndexError
-from indexer.published import CHECK_EVERY, IMPACTS, SCORERS, Library, bare, current_id, open_build, verify
+from indexer.published import CHECK_EVERY, EVERYONE, IMPACTS, SCORERS, Library, current_id, open_build, verify
 from indexer.ranking import MAX_PER_ARTICLE
+from indexer.text import bare
 
 EMPLOYEE, FINANCE, ALL = frozenset({"employee"}), frozenset({"finance"}), frozenset({"*"})
 
@@ -300,6 +301,21 @@ def test_a_damaged_newer_build_leaves_the_open_one_in_service_and_says_why(put, 
     assert library.refusal == ""
 
 
+def test_a_return_to_the_open_build_ends_the_complaint_about_the_damaged_one(put, index):
+    clock = Clock()
+    library = Library(index, clock)
+    first = put("一")
+    library.current()
+    (index / "builds" / put("二") / "catalogue.json").write_text("{}")
+    clock.pass_()
+    library.current()
+    assert library.refusal
+    (index / "CURRENT").write_text(first)
+    clock.pass_()
+    assert text_of(library.current()) == "一"
+    assert library.refusal == ""
+
+
 def test_an_open_build_that_was_written_anew_is_searched_by_old_and_new_threads(put, index):
     library = Library(index, Clock())
     put("一", "same")
@@ -369,3 +385,63 @@ def test_warming_up_asks_the_engine_nothing_so_that_it_may_happen_before_a_fork(
         published.warm_up()
         with pytest.raises(ValueError, match="closed"):
             published.read("打印机")
+
+
+def open_articles(tmp_path, *found):
+    write_build(tmp_path, "made", found, vocabulary.Vocabulary(stop=frozenset("的"), question=frozenset({"不", "怎么办"})))
+    return open_build(tmp_path, "made")
+
+
+def made(id_, title, *texts, **more):
+    return Article(id_, title, tuple(Section(f"s{at}" if at else "", "", 2, "", text) for at, text in enumerate(texts)), **more)
+
+
+def test_a_wording_without_a_letter_is_nobodys_question(tmp_path):
+    with open_articles(tmp_path, made("m/a", "！！！", "发票"), made("m/b", "报销", "发票", questions=("？？",))) as published:
+        assert "" not in published.wordings
+        assert published.written_for("", EVERYONE) is None
+        assert published.written_for("？？？", EVERYONE) is None
+
+
+def test_a_long_article_leaves_room_for_the_others(tmp_path):
+    long = made("m/long", "发票发票", *["发票发票发票"] * 80)
+    others = [made(f"m/{at}", f"报销{at}", f"发票和报销的第{at}段，说说别的事情") for at in range(20)]
+    with open_articles(tmp_path, long, *others) as published:
+        found = articles(published, "发票", limit=10)
+    assert found.count("m/long") == MAX_PER_ARTICLE
+    assert len(found) == 10
+
+
+def test_nothing_is_corrected_to_what_only_others_may_read(tmp_path):
+    secret = made("m/a", "裁员补偿方案", "裁员补偿", audience=("finance",))
+    with open_articles(tmp_path, secret, made("m/b", "发票查验", "发票查验")) as published:
+        for typed in ("caiyuanbuchang", "裁圆补偿"):
+            assert published.read(typed).corrected is None
+            assert published.read(typed, frozenset({"finance"})).corrected
+        assert published.read("fapiaochayan").corrected == "发票查验"
+
+
+def test_what_is_beyond_the_limit_of_terms_is_no_part_of_what_could_be_found(shipped):
+    question = shipped.read("".join(place.section.text for place in shipped.sections)[:400])
+    sought, counts = shipped.looked_up(question)
+    assert len(sought.terms) == MAX_TERMS
+    assert shipped.attainable(question) <= sum(shipped._idf(counts[term.stream, term.text]) for term in sought.terms)  # noqa: SLF001 - the formula's own idf
+
+
+def test_a_question_that_was_cut_has_no_last_word_still_being_typed(shipped):
+    assert shipped.completing(shipped.read("发票抬头" * 90 + " fapi")) is not None
+    assert shipped.completing(shipped.read("发票抬头" * 99 + " fapiao怎么办")) is None
+
+
+def test_a_question_in_other_order_and_politeness_is_the_editors_own(tmp_path):
+    asked = made("m/a", "催办", "提醒一下", questions=("领导不审批怎么办",))
+    with open_articles(tmp_path, asked, made("m/b", "换领导", "领导不在")) as published:
+        assert published.meant_by(published.read("领导不审批"), EVERYONE) is published.articles["m/a"]
+        assert published.meant_by(published.read("领导审批"), EVERYONE) is None
+        assert published.meant_by(published.read("催办"), EVERYONE) is None
+
+
+def test_what_two_articles_ask_is_nobodys_question(tmp_path):
+    twice = [made(f"m/{at}", f"报销{at}", "说明", questions=(wording,)) for at, wording in enumerate(("领导不审批", "不审批的领导"))]
+    with open_articles(tmp_path, *twice) as published:
+        assert published.meant_by(published.read("领导不审批"), EVERYONE) is None

@@ -47,6 +47,10 @@ def found(*words, share=0.9, lead=0.7, **more):
         (Evidence((word(value=0.0),), exact=True), Verdict.ANSWERED),
         (found(word(), word("失败"), share=0.02), Verdict.UNANSWERED),
         (found(word(), word("失败"), corrected=True), Verdict.WEAK),
+        (found(word("系统"), telling=0.2, topic=True), Verdict.WEAK),
+        (found(word("借款"), telling=0.2), Verdict.ANSWERED),
+        (found(word("年"), word("月")), Verdict.WEAK),
+        (found(word("票"), word("ofd")), Verdict.ANSWERED),
     ],
 )
 def test_a_verdict_follows_from_share_lead_and_coverage(evidence, verdict):

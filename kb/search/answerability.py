@@ -26,6 +26,7 @@ VERSION = 3
 
 IN_NAME, IN_BODY, SYNONYM_IN_NAME, SYNONYM_IN_BODY, PARTLY = 1.0, 0.8, 0.95, 0.75, 0.4
 """How well a section covers a word that stands in a name (title, heading, similar question) or in its body, itself or by a synonym; or in pieces."""
+_NAMED_FOREIGN = 2
 _FLOOR = 0.05
 """Added below logarithms: no share is told from one of a twentieth."""
 
@@ -153,5 +154,6 @@ def _is_question(evidence: Evidence, model: Model) -> bool:
 
 
 def _telling(words: tuple[Word, ...]) -> tuple[Word, ...]:
-    """Return the words that a reason names: single characters (到, 批) only where there are no longer ones."""
-    return tuple(word for word in words if len(word.text) > 1) or words
+    """Return the words that a reason names: single characters (到, 批) only where there are no longer ones, and of pasted foreign text two words."""
+    foreign = [word for word in words if word.text.isascii()][_NAMED_FOREIGN:]
+    return tuple(word for word in words if len(word.text) > 1 and word not in foreign) or words

@@ -80,6 +80,11 @@ def test_a_single_character_is_the_reason_where_nothing_else_was_asked():
     assert decide(found(word("票"))).matched == ("票",)
 
 
+def test_a_pasted_error_message_is_not_recited():
+    decision = decide(found(word(), *(word(f"java{at}", value=0.0) for at in range(9))))
+    assert decision.missing == ("java0", "java1")
+
+
 def test_an_exact_similar_question_misses_nothing():
     decision = decide(Evidence((word(value=0.0),), exact=True))
     assert (decision.score, decision.matched, decision.missing) == (1.0, ("查验",), ())

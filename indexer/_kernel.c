@@ -33,7 +33,7 @@ typedef struct {
     const int64_t *starts; /* terms + 1 of them: where the postings of a term begin */
     const uint32_t *documents; /* positions of sections, ascending within a term, each below `sections` */
     const float *impacts;
-    uint32_t terms, sections;
+    uint32_t sections; /* at most 2^31, so that a window beyond the last is still a number */
 } Impacts;
 
 typedef struct {
@@ -46,6 +46,12 @@ typedef struct {
 } Room;
 
 const char *kernel_source(void) { return SOURCE; }
+
+/* What both sides of the call must agree on: indexer/kernel.py refuses a kernel that was compiled with other numbers. */
+const uint32_t *kernel_limits(void) {
+    static const uint32_t limits[] = {sizeof(Impacts), sizeof(Room), MOST, MOST_TERMS, WINDOW, MOST_LINES};
+    return limits;
+}
 
 static int worse(const Room *room, uint32_t a, uint32_t b) {
     return room->scores[a] < room->scores[b] || (room->scores[a] == room->scores[b] && room->positions[a] > room->positions[b]);

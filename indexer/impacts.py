@@ -38,6 +38,8 @@ FORMAT = 2
 STREAMS = tuple(dict.fromkeys(field.stream for field in ranking.FIELDS))
 SLOT = np.dtype([("key", np.uint64), ("row", np.uint32), ("frequency", np.uint32)])
 _KEPT_MASKS = 64
+_MOST_SECTIONS = 2**31
+"""Sections of one index; the kernel counts them in 32 bits, a window beyond the last."""
 
 
 def write(folder: Path, fields: Iterable[FieldPostings]) -> None:
@@ -227,6 +229,7 @@ class MappedArrays:
             and len(slots) > count
             and len(slots) & (len(slots) - 1) == 0
             and (not count or int(taken["row"].max()) < count)
+            and 0 <= self.sections <= _MOST_SECTIONS
             and 0 <= self.seed < 1 << 64
             and starts[0] == 0
             and starts[-1] == len(documents) == len(self.impacts)

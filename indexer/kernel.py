@@ -35,7 +35,6 @@ class _Impacts(ctypes.Structure):
         ("starts", ctypes.c_void_p),
         ("documents", ctypes.c_void_p),
         ("impacts", ctypes.c_void_p),
-        ("terms", ctypes.c_uint32),
         ("sections", ctypes.c_uint32),
     )
 
@@ -49,6 +48,10 @@ class _Room(ctypes.Structure):
         ("positions", ctypes.c_uint32 * MAX_LIMIT),
         ("scores", ctypes.c_double * MAX_LIMIT),
     )
+
+
+_LIMITS = (ctypes.sizeof(_Impacts), ctypes.sizeof(_Room), MAX_LIMIT, MAX_TERMS, _WINDOW, _MOST_LINES)
+"""What both sides of the call must agree on, in the order of `kernel_limits`."""
 
 
 @cache
@@ -65,6 +68,9 @@ def library(folder: Path = Path(__file__).parent) -> ctypes.CDLL | str:
         return f"the compiled kernel cannot be loaded ({error}); run `make setup`"
     if digest != hashlib.sha256(source.read_bytes()).hexdigest():
         return "the compiled kernel is that of another version; run `make setup`"
+    found.kernel_limits.restype = ctypes.POINTER(ctypes.c_uint32 * len(_LIMITS))
+    if (limits := tuple(found.kernel_limits().contents)) != _LIMITS:
+        return f"the compiled kernel has other limits ({limits}) than kernel.py ({_LIMITS}); they are set in _kernel.c, kernel.py and backend.py"
     pointer, number = ctypes.c_void_p, ctypes.c_uint32
     found.kernel_best.argtypes = (pointer, ctypes.c_char_p, number, pointer, number, number, number, ctypes.c_char_p, number, pointer)
     found.kernel_frequencies.argtypes = (pointer, ctypes.c_char_p, number, number, pointer)
@@ -93,7 +99,7 @@ class CompiledKernel:
         self._best, self._frequencies = library_.kernel_best, library_.kernel_frequencies
         self._arrays = arrays
         addresses = (arrays.starts.ctypes.data, arrays.documents.ctypes.data, arrays.impacts.ctypes.data)
-        self._impacts = _Impacts(arrays.slots.ctypes.data, len(arrays.slots) - 1, arrays.seed, *addresses, len(arrays.starts) - 1, arrays.sections)
+        self._impacts = _Impacts(arrays.slots.ctypes.data, len(arrays.slots) - 1, arrays.seed, *addresses, arrays.sections)
         self._address = ctypes.addressof(self._impacts)
         self._local = threading.local()
 

@@ -217,6 +217,14 @@ def test_impacts_of_another_format_are_refused(whole, about):
         ImpactsBackend(whole)
 
 
+@pytest.mark.parametrize("sections", [-1, 2, 2**31 + 1, 2**32 - 1, 2**32 + 1, 2**64 + 3])
+def test_a_number_of_sections_that_cannot_be_is_refused(whole, sections, wants_compiled):
+    about = json.loads((whole / "about.json").read_text())
+    (whole / "about.json").write_text(json.dumps(about | {"sections": sections}))
+    with pytest.raises(DamagedIndexError):
+        ImpactsBackend(whole, compiled=wants_compiled)
+
+
 def test_one_bit_anywhere_is_refused_or_leaves_a_search_that_ends(whole, wants_compiled):
     for path in whole.glob("*.npy"):
         original = path.read_bytes()
@@ -298,6 +306,21 @@ def test_a_kernel_that_is_missing_foreign_or_of_another_source_is_not_used_and_s
     kernel.library.cache_clear()
     (tmp_path / "_kernel.c").write_text("/* a later version */")
     assert "another version" in kernel.library(tmp_path)
+
+
+@pytest.mark.parametrize("limit", ["MOST 50", "MOST_TERMS 128", "WINDOW 32768", "MOST_LINES 1024"])
+def test_a_kernel_with_other_limits_than_its_caller_is_not_used_and_says_so(tmp_path, monkeypatch, limit):
+    root = Path(__file__).parents[2]
+    monkeypatch.syspath_prepend(root)
+    import hatch_build  # noqa: PLC0415 - not a module of the package
+
+    name, number = limit.split()
+    source = (root / hatch_build.SOURCE).read_text()
+    (tmp_path / "indexer").mkdir()
+    (tmp_path / hatch_build.SOURCE).write_text(source.replace(f"#define {limit} ", f"#define {name} {int(number) * 2} "))
+    if "no C compiler" in hatch_build.compile_kernel(tmp_path):
+        pytest.skip("there is no C compiler")
+    assert "other limits" in kernel.library(tmp_path / "indexer")
 
 
 def test_the_build_compiles_the_kernel_or_says_why_not_and_leaves_no_old_one(tmp_path, monkeypatch):

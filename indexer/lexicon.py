@@ -28,6 +28,12 @@ MAX_WORD = 8
 MIN_LATIN = 4
 COMMON = 0.05
 """Share of sections from which a character that stands alone is a word of its own (到, 按, 后), not a piece of a mistyped one."""
+PARTICLES = frozenset("吗吧呢啦呀呗")
+"""Stop words that are read from pinyin at the end of a question only."""
+INTERJECTIONS = frozenset("啊哦噢哎唉嗯哈哇喂么嘛")
+"""Stop words that are never read from pinyin: most end another syllable, so that they would make a question of anything; 嘛 is typed like 吗."""
+_FUNCTIONAL_PAIRS = frozenset({"不了"})
+"""Verb endings: no stop words, because they tell a complaint from a name, but nothing that is asked for."""
 _PHRASE = 6
 """Han characters of two neighbouring words whose initials are known together (发票查验 → fpcy)."""
 
@@ -71,7 +77,7 @@ class Lexicon:
     @classmethod
     def of(cls, articles: Sequence[Article], vocabulary: Vocabulary, cut: Segmenter, frequencies: Mapping[str, int]) -> Lexicon:
         """Gather the words of an index. `frequencies` says in how many sections each word of the index stands."""
-        functional = vocabulary.stop | vocabulary.question
+        functional = vocabulary.stop | vocabulary.question | _FUNCTIONAL_PAIRS
         sections = sum(len(article.sections) for article in articles)
         named: Counter[str] = Counter()
         phrases: Counter[str] = Counter()
@@ -159,14 +165,22 @@ class Lexicon:
 
     @cached_property
     def functional_by_sound(self) -> dict[str, str]:
-        """Pinyin → the stop or question word that is typed so, the one of most sections."""
-        by_count = sorted(self.functional, key=lambda word: (self.functional[word], word))
-        return {way: word for word in by_count for way in spellings(word)}
+        """Pinyin → the stop or question word that is typed so, the one of most sections; no particle and no interjection."""
+        return self._likeliest(set(self.functional) - PARTICLES - INTERJECTIONS)
 
     @cached_property
     def functional_by_blurred_sound(self) -> dict[str, str]:
         """The same by `blurred` pinyin."""
         return {blurred(way): word for way, word in self.functional_by_sound.items()}
+
+    @cached_property
+    def particle_by_sound(self) -> dict[str, str]:
+        """Pinyin → the particle at the end of a question that is typed so, the one of most sections."""
+        return self._likeliest(PARTICLES.intersection(self.functional))
+
+    def _likeliest(self, functional: Collection[str]) -> dict[str, str]:
+        by_count = sorted(functional, key=lambda word: (self.functional[word], word))
+        return {way: word for word in by_count for way in spellings(word)}
 
     @cached_property
     def character_by_sound(self) -> dict[str, str]:

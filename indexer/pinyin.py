@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache, lru_cache
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, cast
 
 from indexer.text import normalise
@@ -23,6 +23,9 @@ _ALSO = dict(
     ).split()
 )
 """The second reading of characters that are often typed by it; others are typed as pypinyin reads them alone."""
+
+_TOGETHER = {"不了": "buliao", "了解": "liaojie"}
+"""Words that are read in another way than their characters one by one."""
 
 
 @cache
@@ -53,7 +56,8 @@ def readings(char: str) -> tuple[str, ...]:
 
 def spellings(word: str) -> tuple[str, ...]:
     """Return the ways in which a Han word in normal form is typed, at most 12, likely ones first: 差旅 → chalv, chalu, chailv, chailu."""
-    return tuple(dict.fromkeys("".join(way) for way in islice(product(*map(readings, word)), _MOST)))
+    one_by_one = ("".join(way) for way in islice(product(*map(readings, word)), _MOST))
+    return tuple(dict.fromkeys(chain([_TOGETHER[word]] if word in _TOGETHER else [], one_by_one)))[:_MOST]
 
 
 def initials(word: str) -> str:

@@ -20,7 +20,7 @@ from indexer.segment import runs
 from indexer.text import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from indexer.lexicon import Entry, Lexicon
     from indexer.segment import Segmenter
@@ -39,6 +39,10 @@ _MIN_SPELT_TYPO = 6
 _WINDOW = 8
 _FIRM = 3
 """Characters from which a word is told by its sound alone; two must share one of them with what was typed."""
+_PLACES = frozenset("中里上下内外前后时间旁")
+"""They end what a person says of a thing (群中, 报销时) and are a word of their own there, not the last character of a mistyped one."""
+_MEASURES = frozenset("大小多少高低长短新旧好坏")
+"""They stand before and after anything, so that sharing one tells nothing of which word of two characters was meant."""
 _LONG = 5
 """Characters from which a word is known with one of them missing."""
 
@@ -75,10 +79,14 @@ def _latin(normal: str, lexicon: Lexicon, known: Callable[[str], bool]) -> Itera
     alone = sum(1 for _ in runs(normal)) == 1
     typos = sum(map(len, rows)) <= _MAX_TYPING_ERRORS
     for row in rows:
-        if meant := _from_pinyin("".join(word.group() for word in row), lexicon):
+        last = next(runs(normal[row[-1].end() :]), None) is None
+        if meant := _from_pinyin("".join(word.group() for word in row), lexicon, last=last):
             yield _Change(row[0].start(), row[-1].end(), meant)
             continue
-        found = {word: _from_pinyin(word.group(), lexicon) or _from_initials(word.group(), lexicon, editors_only=not alone) for word in row}
+        found = {
+            word: _from_pinyin(word.group(), lexicon, last=last and word is row[-1]) or _from_initials(word.group(), lexicon, editors_only=not alone)
+            for word in row
+        }
         if normal.isascii() and not all(found.values()):
             found = {}  # a sentence in pinyin is understood as a whole or not at all
         for word in row:
@@ -103,22 +111,22 @@ def _unknown_rows(normal: str, known: Callable[[str], bool]) -> list[list[re.Mat
     return [row for row in rows if not any(len(word.group()) > 1 and is_noise(word.group()) for word in row)]
 
 
-def _from_pinyin(typed: str, lexicon: Lexicon) -> str | None:
-    """Return the words that letters spell from end to end, None unless they ask for something."""
+def _from_pinyin(typed: str, lexicon: Lexicon, *, last: bool) -> str | None:
+    """Return the words that letters spell from end to end, None unless they ask for something. `last`: nothing follows, so that a particle may end them."""
     letters = typed.replace("'", "").replace("ü", "v")
     if not 2 < len(letters) <= _MAX_LETTERS:  # noqa: PLR2004 - two letters are an abbreviation
         return None
-    words = _readings_up_to(letters, lexicon)[-1]
+    words = _readings_up_to(letters, lexicon, last=last)[-1]
     return "".join(words) if _asks(words, lexicon) else None
 
 
 def beginnings(letters: str, lexicon: Lexicon) -> list[tuple[str, str]]:
     """Return the words that the first letters of pinyin spell and the letters that are left, most left first: fapiaoch → 发票, ch."""
-    found = enumerate(_readings_up_to(letters[:_MAX_LETTERS], lexicon))
+    found = enumerate(_readings_up_to(letters[:_MAX_LETTERS], lexicon, last=False))
     return [("".join(words), letters[end:]) for end, words in found if words and _asks(words, lexicon)]
 
 
-def _readings_up_to(letters: str, lexicon: Lexicon) -> list[tuple[str, ...]]:
+def _readings_up_to(letters: str, lexicon: Lexicon, *, last: bool) -> list[tuple[str, ...]]:
     """Return for each number of first letters, from 0, the likeliest words that they spell; () where they spell none."""
     best: list[tuple[float, tuple[str, ...]] | None] = [(0.0, ())] + [None] * len(letters)
     for end in range(1, len(letters) + 1):
@@ -126,7 +134,7 @@ def _readings_up_to(letters: str, lexicon: Lexicon) -> list[tuple[str, ...]]:
             before = best[start]
             if before is None or letters[start] in "iuv":
                 continue
-            for word, cost in _ways(letters[start:end], lexicon):
+            for word, cost in _ways(letters[start:end], lexicon, last=last and end == len(letters)):
                 current = best[end]
                 if current is None or before[0] + cost < current[0]:
                     best[end] = (before[0] + cost, (*before[1], word))
@@ -142,8 +150,10 @@ def _asks(words: tuple[str, ...], lexicon: Lexicon) -> bool:
     return sum(filling) <= content and (content > 0 or any(len(word) > 1 and word in lexicon.asking for word in words))
 
 
-def _ways(way: str, lexicon: Lexicon) -> Iterator[tuple[str, float]]:
+def _ways(way: str, lexicon: Lexicon, *, last: bool) -> Iterator[tuple[str, float]]:
     """Return the words that a stretch of letters may be, with costs that prefer few words, names and exact sounds; single characters only join words."""
+    if last and (particle := lexicon.particle_by_sound.get(way)):
+        yield particle, 1.4
     blur = blurred(way)
     for functional, cost in ((lexicon.functional_by_sound.get(way), 1.0), (lexicon.functional_by_blurred_sound.get(blur), 1.3)):
         if functional:
@@ -258,7 +268,8 @@ def _windows(run: _Run, lexicon: Lexicon, known: Callable[[str], bool]) -> Itera
                 continue
             if known(text[start:end]):
                 continue
-            if meant := _meant(text[start:end], lexicon, apart=len(inside) == end - start):
+            meant = _meant(text[start:end], lexicon, apart=len(inside) == end - start)
+            if meant and _mends(text[start:end], meant, run.strange[start : end - 1], lexicon.common):
                 yield _Change(start, end, meant)
                 break
 
@@ -279,8 +290,21 @@ def _meant(typed: str, lexicon: Lexicon, *, apart: bool) -> str | None:
     return next(iter(found)) if len(found) == 1 else None
 
 
+def _mends(typed: str, meant: str, strange: Sequence[bool], common: Collection[str]) -> bool:
+    """Tell whether a change touches a place where two characters stand nowhere side by side, and leaves alone what is a word of its own at the edge."""
+    if len(typed) < len(meant):
+        gap = next(at for at, char in enumerate(meant) if typed[at : at + 1] != char)
+        return any(strange[max(0, gap - 1) : gap])
+    altered = [at for at, (char, against) in enumerate(zip(typed, meant, strict=True)) if char != against]
+    if typed[0] != meant[0] and typed[0] in common:
+        return False
+    if typed[-1] != meant[-1] and (typed[-1] in common or typed[-1] in _PLACES):
+        return False
+    return any(any(strange[max(0, at - 1) : at + 1]) for at in altered)
+
+
 def _shared(one: str, other: str) -> bool:
-    return any(char == against for char, against in zip(one, other, strict=True))
+    return any(char == against and char not in _MEASURES for char, against in zip(one, other, strict=True))
 
 
 def _with_one_wrong(typed: str, lexicon: Lexicon) -> Iterator[Entry]:

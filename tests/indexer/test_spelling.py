@@ -10,7 +10,7 @@ import pytest
 from indexer import vocabulary
 from indexer.build import write_build
 from indexer.evaluate import documents, judged
-from indexer.lexicon import Lexicon
+from indexer.lexicon import INTERJECTIONS, PARTICLES, Lexicon
 from indexer.pinyin import blurred, initials, spellings
 from indexer.published import open_build
 from indexer.spelling import distance
@@ -24,6 +24,25 @@ def test_a_question_in_pinyin_is_read_in_characters(shipped):
     assert shipped.read("fapiao zenme shangchuan").corrected == "发票怎么上传"
     assert shipped.read("fapiaozenmeshangchuan").corrected == "发票怎么上传"
     assert shipped.read("wo de baoxiaodan bei dahui le zenme ban").corrected == "我的报销单被打回了怎么办"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("baoxiaodan tijiao buliao", "报销单提交不了"),
+        ("baoxiaodan tijiao bule", "报销单提交不了"),
+        ("fapiao diu le zenme ban ne", "发票丢了怎么办呢"),
+        ("baoxiaodan keyi tijiao ba", "报销单可以提交吧"),
+        ("keyi baoxiao ma", "可以报销吗"),
+    ],
+)
+def test_a_question_in_pinyin_may_end_as_people_speak(shipped, typed, meant):
+    assert shipped.read(typed).corrected == meant
+
+
+@pytest.mark.parametrize("typed", ["fapiao tijiao liaoa", "fapiao a", "fapiao ma baoxiao", "baoxiaodan o tijiao", "fapiao en shangchuan", "fapiaoma 报销"])
+def test_no_particle_is_made_of_letters_inside_a_question(shipped, typed):
+    assert not set(shipped.read(typed).corrected or "") & (PARTICLES | INTERJECTIONS)
 
 
 @pytest.mark.parametrize("typed", ["fapiao", "FaPiao", "fa piao", "fa'piao", "ｆａｐｉａｏ", "fapaio"])
@@ -115,6 +134,27 @@ def test_no_question_of_the_editors_and_none_of_the_golden_ones_is_corrected(shi
     own = [wording for article in shipped.articles.values() for wording in (article.title, *article.questions)]
     corrected = {text: meant for text in [*golden["answered"], *golden["unanswered"], *own] if (meant := shipped.read(text).corrected)}
     assert corrected == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "typed"),
+    [
+        (["微信", "群众"], "在微信群中辱骂别人"),  # 中 is a word of its own
+        (["大气"], "未成年人以大欺小"),  # 大 stands before anything
+    ],
+)
+def test_a_right_word_beside_a_strange_one_is_left_alone(publish, article, names, typed):
+    assert publish({"m/a.md": article("别人。", tags=names)}).read(typed).corrected is None
+
+
+@pytest.mark.parametrize(("body", "meant"), [("借款。", "驿栈录"), ("借款，译栈。", None)])
+def test_only_a_character_that_stands_strangely_is_corrected(publish, article, body, meant):
+    synonyms = '[[one_way]]\nfrom = "驿栈录"\nto = ["借款"]\n'
+    assert publish({"_synonyms.toml": synonyms, "m/a.md": article(body)}).read("译栈录").corrected == meant
+
+
+def test_a_wrong_character_is_corrected_beside_common_ones(shipped):
+    assert shipped.read("发票上穿失败").corrected == "发票上传失败"
 
 
 @pytest.mark.skipif(not SETS.is_dir(), reason=f"the evaluation sets are not at {SETS}")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LENGTH = 110
 """Characters of an excerpt."""
+_MOST_PLACES = 2000
+"""Places where one term is looked for, and of all terms together those that are marked: a text that is full of them needs no more to be told by."""
 _LEAD = 24
 """Characters shown before the first mark, at most; fewer when a clause begins nearer."""
 _BOUNDARIES = "。！？；\n"
@@ -24,37 +26,52 @@ _GAP = re.compile("[^0-9A-Za-z]")
 
 
 def marked(text: str, terms: Collection[str], normal: Normalised | None = None) -> str:
-    """Return the whole text as escaped HTML with `<mark>` around the normalised `terms`; `normal` is its normal form, where that is known."""
-    return _mark(text, 0, len(text), _spans(normal or normalise(text), terms))
+    """Return the whole text as escaped HTML with `<mark>` around the normalised `terms`, at most the first 2,000 of them.
+
+    `normal` is the text's normal form, where that is known.
+    """
+    normal = normal or normalise(text)
+    return _mark(text, 0, len(text), _in_source(normal, _spans(normal, terms)))
 
 
 def snippet(text: str, terms: Collection[str], length: int = LENGTH, normal: Normalised | None = None) -> str:
-    """Return about `length` characters of `text` where most of it is marked, as escaped HTML with `<mark>`; `normal` as for `marked`."""
-    spans = _spans(normal or normalise(text), terms)
-    start = _best_start(spans, length) if spans else 0
+    """Return about `length` characters of `text` where most of it is marked, as escaped HTML with `<mark>`; `normal` as for `marked`.
+
+    What it takes follows from the length of the text alone, not from how often a term stands there or how its characters are put together.
+    """
+    normal = normal or normalise(text)
+    spans = _spans(normal, terms)
+    start = normal.offsets[_best_start(spans, length)] if spans else 0
     start = _sentence_start(text, start) if start + length < len(text) or start > _LEAD else 0
     end = min(len(text), start + length)
-    first = max(0, bisect_left(spans, (start, 0)) - 1)
-    cut = _mark(text, start, end, spans[first : bisect_left(spans, (end, 0))])
+    offsets = normal.offsets
+    left, right = (start, end) if isinstance(offsets, range) else (bisect_left(offsets, start), bisect_left(offsets, end))
+    first = max(0, bisect_left(spans, (left, 0)) - 1)
+    cut = _mark(text, start, end, _in_source(normal, spans[first : bisect_left(spans, (right, 0))]))
     return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
 
 
 def _spans(normal: Normalised, terms: Collection[str]) -> list[tuple[int, int]]:
-    """Return where terms stand in the source text, joined where they touch, in order; a Latin one only as a word and not inside another (`app` in `happy`)."""
+    """Return where terms stand in the normal form, joined where they touch, in order; a Latin one only as a word and not inside another (`app` in `happy`)."""
     text, found = normal.text, []
     find = text.find
     for term in terms:
         at = find(term) if term else -1
         if at >= 0:
-            size, latin = len(term), term[0].isascii()
-            while at >= 0:
+            size, latin, left = len(term), term[0].isascii(), _MOST_PLACES
+            while at >= 0 and left:
                 if not latin or _whole(text, at, term):
                     found.append((at, at + size))
+                left -= 1  # a place inside a longer word costs as much to look at
                 at = find(term, _next_word(text, at) if latin else at + 1)
     if len(found) > 1:
         found.sort()
-        found = _joined(found)
-    return found if isinstance(normal.offsets, range) else _joined(normal.source_span(*span) for span in found)
+        found = _joined(found[:_MOST_PLACES])
+    return found
+
+
+def _in_source(normal: Normalised, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    return spans if isinstance(normal.offsets, range) else _joined(normal.source_span(*span) for span in spans)
 
 
 def _next_word(text: str, at: int) -> int:

@@ -1,13 +1,14 @@
 import html
 import re
 import time
+from collections import UserList
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.snippet import LENGTH, marked, snippet
-from indexer.text import normalise
+from indexer.text import Normalised, normalise
 
 LONG = "前言。" * 60 + "发票查验失败时先核对票面。" + "后记。" * 60
 
@@ -70,6 +71,41 @@ def test_a_megabyte_of_one_letter_is_one_word_that_others_do_not_stand_in():
 
 def test_a_word_that_stands_fifty_thousand_times_is_marked_all_the_same():
     assert snippet("发票 " * 50_000, ["发票"]).count("<mark>") > 20
+
+
+class Asked(str):
+    """A text that counts how often it is searched."""
+
+    __slots__ = ("times",)
+
+    def find(self, *sought):
+        self.times = getattr(self, "times", 0) + 1
+        return super().find(*sought)
+
+
+class Offsets(UserList):
+    """Offsets that count how often one is looked up."""
+
+    times = 0
+
+    def __getitem__(self, at):
+        self.times += 1
+        return super().__getitem__(at)
+
+
+@pytest.mark.parametrize(("unit", "terms"), [("e\u0301 票\u0301", ["é", "票\u0301"]), ("票", ["票"]), ("appx ", ["app"]), ("㎡ ", ["m", "2", "m2"])])
+def test_an_excerpt_of_a_long_text_costs_no_more_however_often_the_words_stand_there(unit, terms):
+    text = unit * (200_000 // len(unit))
+    normal = normalise(text)
+    asked, offsets = Asked(normal.text), Offsets(normal.offsets)
+    shown = snippet(text, terms, normal=Normalised(asked, offsets))
+    assert shown == snippet(text, terms)
+    assert asked.times <= 2001 * len(terms)
+    assert offsets.times < 10 * LENGTH
+
+
+def test_a_text_is_marked_two_thousand_times_at_most():
+    assert marked("票 " * 3000, ["票"]).count("<mark>") == 2000
 
 
 @given(st.text(max_size=300), st.lists(st.text(min_size=1, max_size=3), max_size=5), st.integers(1, 120))

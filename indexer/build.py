@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import unicodedata
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -91,10 +92,10 @@ def fingerprint(articles: Path) -> str:
 
 @cache
 def _program() -> str:
-    """Return a hash of the indexer's code and of the libraries that make terms and HTML: a build by another version is another build."""
+    """Return a hash of the indexer's code and of the libraries that make terms, arrays and HTML: a build by another version is another build."""
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    libraries = " ".join(version(name) for name in ("jieba", "Markdown", "nh3", "OpenCC"))
-    return hashlib.sha256(code + libraries.encode()).hexdigest()[:16]
+    libraries = [version(name) for name in ("jieba", "Markdown", "nh3", "numpy", "OpenCC", "pypinyin")]
+    return hashlib.sha256(code + " ".join([*libraries, whoosh_backend.ENGINE, unicodedata.unidata_version]).encode()).hexdigest()[:16]
 
 
 def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Callable[[str], None]) -> Outcome:

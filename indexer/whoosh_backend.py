@@ -14,7 +14,7 @@ from functools import cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
-from whoosh import fields, index, query, scoring
+from whoosh import fields, index, query, scoring, versionstring
 from whoosh.analysis import SpaceSeparatedTokenizer
 from whoosh.codec.whoosh3 import W3LeafMatcher
 from whoosh.collectors import FilterCollector
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from indexer.backend import Query, Sought, Stream
 
+ENGINE: str = versionstring()
+"""The engine's version; whoosh3 and Whoosh are two distributions of one package."""
 _BY_NAME = {field.name: field for field in ranking.FIELDS}
 _OF_STREAM = {stream: tuple(field for field in ranking.FIELDS if field.stream == stream) for stream in ("words", "pairs", "chars")}
 

@@ -2,9 +2,11 @@ import fcntl
 import json
 import multiprocessing
 import shutil
+from importlib import metadata
 
 import pytest
 
+from indexer import build as building
 from indexer import vocabulary, whoosh_backend
 from indexer.article import Article, Section
 from indexer.build import KEEP, build, last_outcome, rollback, write_build
@@ -43,6 +45,33 @@ def test_a_build_says_what_it_came_to_and_keeps_it(make, index):
 def test_the_same_articles_are_the_same_build(make, index):
     assert make("一").build == make("一").build
     assert len(builds(index)) == 1
+
+
+@pytest.fixture
+def programs_mark(write, article):
+    """Return the mark of the same articles, worked out anew each time."""
+    articles = write({"m/a.md": article("一")})
+
+    def mark():
+        building._program.cache_clear()  # noqa: SLF001 - a process has one program
+        return building.fingerprint(articles)
+
+    yield mark
+    building._program.cache_clear()  # noqa: SLF001
+
+
+@pytest.mark.parametrize("library", ["jieba", "Markdown", "nh3", "numpy", "OpenCC", "pypinyin", "Whoosh", "Unicode"])
+def test_another_version_of_a_library_is_another_build(programs_mark, monkeypatch, library):
+    before = programs_mark()
+    with monkeypatch.context() as other:
+        if library == "Whoosh":
+            other.setattr(building.whoosh_backend, "ENGINE", "9")
+        elif library == "Unicode":
+            other.setattr(building.unicodedata, "unidata_version", "9")
+        else:
+            other.setattr(building, "version", lambda name: "9" if name == library else metadata.version(name))
+        assert programs_mark() != before
+    assert programs_mark() == before
 
 
 def test_a_bad_article_stops_the_build_names_its_line_and_the_good_index_stays(make, write, index, now):

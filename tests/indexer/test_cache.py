@@ -1,3 +1,5 @@
+import resource
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,42 @@ def test_a_damaged_file_is_an_empty_one_and_is_written_anew(path, damage):
     path.write_bytes(damage(path.read_bytes()))
     assert kept(path, "一", "二") == 2
     assert kept(path, "一", "二") == 0
+
+
+def test_a_folder_in_place_of_the_file_is_an_empty_cache_that_stays_empty(path):
+    path.mkdir(parents=True)
+    assert kept(path, "一", "二") == 2
+    assert kept(path, "一") == 1
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_cache_that_cannot_be_written_costs_the_next_build_time_and_this_one_nothing(path):
+    path.parent.write_text("a file where the folder should be")
+    assert kept(path, "一") == 1
+    assert kept(path, "一") == 1
+
+
+def test_a_full_disk_leaves_the_file_as_it_was_and_nothing_beside_it(path):
+    kept(path, "一", "二")
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before), limits[1]))  # Python ignores the signal, so that writing more fails as on a full disk
+    try:
+        assert kept(path, "一", "二", "三") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_value_is_the_same_when_it_is_made_and_when_it_is_kept(path):
+    for _ in range(2):
+        cache = Cache(path, "1")
+        value = cache.get("一", lambda: {1: ("甲", None)})
+        assert value == {"1": ["甲", None]}
+        value["1"].append("changed by who asked")
+        assert cache.get("一", lambda: None) == {"1": ["甲", None]}
+        cache.save()
 
 
 def test_what_cannot_be_made_is_not_kept(path):

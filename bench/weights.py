@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PARTS = ("weight", "k1", "b")
 CONSTANTS = ("QUESTION_WORD", "SYNONYM", "FREQUENT")
+"""Without NUMBER and MAX_FOREIGN: they weigh words that stand in no section, which changes no ranking but what an answer lacks."""
 SHARES = frozenset({"b", "FREQUENT"})
 """Weights that lie between 0 and 1."""
 FACTORS = (0.7, 1.4)

@@ -168,6 +168,7 @@ class Published:
         counts = _Counts(self.backend, found)
         if len(terms) > MAX_TERMS:
             sought = replace(sought, terms=self._most_telling(terms, counts))
+        sought.weights  # noqa: B018 - made now, with the rest of the query
         return sought, counts
 
     def _with_terms(self, question: Question) -> Question:

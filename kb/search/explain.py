@@ -15,13 +15,14 @@ def explanation(published: Published, said: Answer, audience: frozenset[str]) ->
     """Return the reasons of an answer as plain values.
 
     `question`: what it was read as, its content words with how telling they are and what else they may be called, and the key that clusters it.
-    `verdict`: the score, its factors and the thresholds. `terms`: what was looked for, with weights and the number of sections that hold each.
+    `verdict`: the score, its factors and the thresholds, or the wording or title whose question it is in the same or other words. `terms`: what was looked for, with weights and the number of sections that hold each.
     `hits`: the sections with their scores, best first, as ranked before an exact wording takes the first place. `scorer`: what ranked.
     """
     question = said.question
     sought, counts = published.looked_up(question)
     asked = (*((term, False) for term in sought.terms), *((term, True) for term in sought.optional))
     hits = published.search(question, limit=len(said.hits) or 1, audience=audience)
+    meant = published.meant_by(question, audience) if question.corrected is None else None
     return {
         "question": {
             "read_as": question.corrected or question.text,
@@ -35,7 +36,7 @@ def explanation(published: Published, said: Answer, audience: frozenset[str]) ->
             "score": round(said.decision.score, 4),
             "factors": {name: round(value, 4) for name, value in said.decision.factors},
             "thresholds": {"answered": MODEL.answered, "coverage": MODEL.coverage, "telling": MODEL.telling, "weak": MODEL.weak},
-            "exact_wording": published.wording_of(question.text, audience),
+            "exact_wording": published.wording_of(question.text, audience) or (meant.title if meant else None),
         },
         "terms": [
             {

@@ -15,7 +15,8 @@ def explanation(published: Published, said: Answer, audience: frozenset[str]) ->
     """Return the reasons of an answer as plain values.
 
     `question`: what it was read as, its content words with how telling they are and what else they may be called, and the key that clusters it.
-    `verdict`: the score, its factors and the thresholds, or the wording or title whose question it is in the same or other words. `terms`: what was looked for, with weights and the number of sections that hold each.
+    `verdict`: the score, its factors and the thresholds, or the wording or title whose question it is in the same or other words.
+    `terms`: what was looked for, with weights and the number of sections that hold each.
     `hits`: the sections with their scores, best first, as ranked before an exact wording takes the first place. `scorer`: what ranked.
     """
     question = said.question

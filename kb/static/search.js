@@ -34,6 +34,8 @@ function make(tag, properties, ...children) {
   return node;
 }
 
+let rendered = "";
+
 // Shows results for `text`. Resolves to whether they came; to null when a newer question has overtaken this one.
 async function show(text, extra = {}) {
   const mine = ++sequence;
@@ -47,10 +49,12 @@ async function show(text, extra = {}) {
     const html = await answer.text();
     if (mine !== sequence) return null;
     if (!answer.ok) throw new Error(answer.status);
-    results.innerHTML = html;
+    if (html !== rendered) results.innerHTML = html; // what says the same stays, with what somebody has pressed in it meanwhile
+    rendered = html;
     came = true;
   } catch {
     if (mine !== sequence) return null;
+    rendered = "";
     results.replaceChildren(make("p", { className: "note bad", role: "alert" }, "暂时连不上。你的问题还在框里，稍后按回车再试。"));
   }
   running = null;
@@ -162,6 +166,7 @@ async function submit(trigger, text) {
   if (came === null || mine !== wish) return;
   if (!said) return results.prepend(make("p", { className: "note bad", role: "alert" }, "没能记下这个问题。检查网络后再按一次回车。"));
   if (said.ticket && !results.querySelector(".receipt")) {
+    rendered = "";
     results.querySelectorAll(".hint, [data-unsolved]").forEach((offer) => offer.remove());
     results.prepend(receiptOf(said));
     announce();

@@ -215,3 +215,15 @@ def test_the_widget_on_another_page_searches_and_takes_the_question(people, site
     box.fill({"desktop": "年会节目怎么报名", "phone": "健身房怎么预约"}[size])
     box.press("Enter")
     expect(asker.page.get_by_role("dialog")).to_contain_text("已替你记下")
+
+
+@both
+def test_a_press_survives_the_same_results_arriving_once_more(people, site, size):
+    asker = people(size)
+    ask(asker, site, "发票丢了怎么办")
+    expect(asker.page.locator(".answer")).to_be_visible()
+    asker.page.locator("[data-thanks]").evaluate("thanks => { thanks.textContent = '按过了' }")
+    with asker.page.expect_response(lambda response: "part=results" in response.url):
+        asker.page.locator("#q").press("Enter")
+    expect(asker.page.locator("#results, [data-results]").first).not_to_have_attribute("aria-busy", "true")
+    expect(asker.page.locator("[data-thanks]")).to_have_text("按过了")

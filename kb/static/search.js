@@ -164,6 +164,7 @@ async function submit(trigger, text) {
   if (mine !== wish) return; // typed on meanwhile
   const came = await show(text, said ? { i: mine.id } : {});
   if (came === null || mine !== wish) return;
+  if (!said) rendered = "";
   if (!said) return results.prepend(make("p", { className: "note bad", role: "alert" }, "没能记下这个问题。检查网络后再按一次回车。"));
   if (said.ticket && !results.querySelector(".receipt")) {
     rendered = "";

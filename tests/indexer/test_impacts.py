@@ -22,7 +22,7 @@ from indexer.impacts import ImpactsBackend
 from indexer.segment import segmenter
 from indexer.whoosh_backend import WhooshBackend
 
-SETS = Path("/work/shared/eval")
+SETS = Path(__file__).parents[3] / "shared" / "eval"
 RELATIVE = 1e-5
 ALPHABET = ["发", "票", "发票", "报销", "ofd", "k/3", "的", "怎么"]
 

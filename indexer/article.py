@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KINDS = ("faq", "tutorial", "policy", "announcement")
 AUDIENCES = ("employee", "finance", "manager", "admin")
 PLACEHOLDER = "（待写）"
 """What a draft holds where its editor has to write; the linter refuses to publish it."""
 UNSET = "以贵司制度为准"
+_HALF = re.compile(r"[\ud800-\udfff]")
 _COMPANY = re.compile(r"\{\{\s*company\.([a-z_]+)\s*\}\}")
 
 
@@ -29,7 +35,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """A published article. `id` is "module/slug"; `changed` is an ISO date; an empty `audience` means everyone."""
+    """A published article. `id` is "module/slug"; `changed` is an ISO date; an empty `audience` means everyone.
+
+    A build gives it its `digest` (see `digest`); elsewhere that is "".
+    """
 
     id: str
     title: str
@@ -43,11 +52,21 @@ class Article:
     owner: str = ""
     review_by: str = ""
     changed: str = ""
+    digest: str = ""
 
     @property
     def module(self) -> str:
         """The folder it lies in."""
         return self.id.split("/", 1)[0]
+
+
+def digest(article: Article) -> str:
+    """Return 16 hexadecimal digits that stay while an article says the same: title, questions, headings and text of its sections, answers.
+
+    Across builds, they tell whether it changed since. Tags, dates, owner and audience are not what it says; the company's values in its text are.
+    """
+    said = [article.title, article.questions, [(section.heading, section.text) for section in article.sections], article.answers]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -82,13 +101,19 @@ class Draft:
 
 
 class _SafeLoader(yaml.SafeLoader):
-    """YAML without aliases: a front matter needs none, and a few lines of them expand to gigabytes."""
+    """YAML without aliases: a front matter needs none, and a few lines of them expand to gigabytes. Nor with half characters, which no file takes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed in front matter", problem_mark=mark)
         return super().compose_node(parent, index)
+
+    def construct_scalar(self, node: Any) -> Any:
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and _HALF.search(value):
+            raise yaml.MarkedYAMLError(problem="an escape stands for half a character; write the character itself", problem_mark=node.start_mark)
+        return value
 
 
 def parse(path: str, source: str) -> Draft:
@@ -127,6 +152,6 @@ def company_keys(text: str) -> list[str]:
     return _COMPANY.findall(text)
 
 
-def fill_company(text: str, company: dict[str, str]) -> str:
+def fill_company(text: str, company: Mapping[str, str]) -> str:
     """Put the company's values into a text; what is unset reads 以贵司制度为准."""
     return _COMPANY.sub(lambda match: company.get(match[1]) or UNSET, text)

@@ -17,7 +17,7 @@ import shutil
 import unicodedata
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from importlib.metadata import version
@@ -28,12 +28,13 @@ from typing import TYPE_CHECKING, Any
 from indexer import impacts, published, ranking, source, vocabulary, whoosh_backend
 from indexer import lint as linting
 from indexer import question as questions
-from indexer.article import Article, Draft, Section
+from indexer.article import Article, Draft, Section, digest
 from indexer.cache import Cache
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError, NoIndexError, Problem
 from indexer.lexicon import Lexicon
 from indexer.picture import with_sizes
 from indexer.published import CATALOGUE, IMPACTS, LEXICON, MANIFEST, Published, Scorer, current_id
+from indexer.reply import Reply, reply_of
 from indexer.segment import Segmenter, segmenter
 from indexer.source import read_folder
 
@@ -113,7 +114,8 @@ def _build(articles: Path, index: Path, now: datetime, mark: str, progress: Call
     if not _complete(index / "builds" / id_):
         progress(f"indexing {len(found)} articles")
         modules = [asdict(module) for module in folder.modules]
-        segmented = write_build(index, id_, found, words, modules=modules, media=folder.media, company=folder.company)
+        replies = [reply_of(draft, folder.company) for draft in corpus.replies]
+        segmented = write_build(index, id_, found, words, modules=modules, replies=replies, media=folder.media, company=folder.company)
         progress(f"segmented {segmented} sections, rendered {rendered.made} articles; the others were known from the last build")
     with published.open_build(index, id_) as candidate:
         progress("asking every question of the articles")
@@ -163,6 +165,7 @@ def write_build(
     words: vocabulary.Vocabulary,
     *,
     modules: Sequence[dict[str, Any]] = (),
+    replies: Sequence[Reply] = (),
     media: dict[str, bytes] | None = None,
     company: dict[str, str] | None = None,
 ) -> int:
@@ -182,8 +185,9 @@ def write_build(
         postings = whoosh_backend.write_postings(aside / "whoosh", (_document(texts, cut, terms) for texts in starmap(_texts, sections)))
         impacts.write(aside / IMPACTS, postings)
         catalogue = {
-            "articles": [asdict(article) for article in articles],
+            "articles": [asdict(replace(article, digest=digest(article))) for article in articles],
             "modules": list(modules),
+            "replies": [asdict(reply) for reply in replies],
             "vocabulary": words.as_json(),
             "company": company or {},
             "meanings": {wording: questions.read(wording, words, cut).key for article in articles for wording in _wordings(article)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -13,7 +13,8 @@ from indexer import vocabulary
 from indexer.article import AUDIENCES, KINDS, PLACEHOLDER, Draft, company_keys, fill_company, parse
 from indexer.errors import Problem
 from indexer.render import Renderer, RenderError, resolve_link
-from indexer.source import COMPANY
+from indexer.reply import MAX_TEXT
+from indexer.source import COMPANY, MODULES
 from indexer.text import bare, folded
 
 if TYPE_CHECKING:
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
     from indexer.source import Folder
 
 KEYS = ("title", "questions", "kind", "audience", "contexts", "tags", "owner", "review_by", "answers")
+REPLY_KEYS = ("title", "modules")
 _LISTS = ("questions", "audience", "contexts", "tags", "answers")
+_PLURALS = {"article": "articles", "canned reply": "canned replies"}
 _TITLE_LENGTH = 60
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,79}/[a-z0-9][a-z0-9-]{0,79}\.md")
+_REPLY = re.compile(r"_replies/[a-z0-9][a-z0-9-]{0,79}\.md")
+_PLACE = re.compile(r"\{\{[^{}]*\}*")
+_MARKDOWN = re.compile(r"\s{0,3}#{1,6}\s|!?\[[^\]]{0,500}\]\(|\*\*|`")
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]\\]|\\.){0,500})\]\((?P<target>[^()\s]{1,500})(?:\s+\"[^\"]{0,200}\")?\)")
 _LIST_ITEM = re.compile(r"\s{0,3}(?:[-*+]|\d{1,3}\.)\s+\S")
 _PINYIN_RESIDUE = re.compile(r"[\u4e00-\u9fff][((][a-zāáǎàōóǒòēéěèīíǐìūúǔùǖǘǚǜü]{1,6}[))]")
@@ -34,7 +40,7 @@ _PINYIN_RESIDUE = re.compile(r"[\u4e00-\u9fff][((][a-zāáǎàōóǒòēéěèī
 
 @dataclass(frozen=True)
 class Corpus:
-    """A folder with its articles parsed and rendered."""
+    """A folder with its articles parsed and rendered, and its canned replies parsed."""
 
     folder: Folder
     drafts: tuple[Draft, ...]
@@ -42,6 +48,7 @@ class Corpus:
     render_errors: dict[str, str]
     today: date
     anchors: dict[str, set[str]] = field(default_factory=dict)
+    replies: tuple[Draft, ...] = ()
 
 
 def read(folder: Folder, today: date, rendered: Cache | None = None) -> Corpus:
@@ -56,15 +63,16 @@ def read(folder: Folder, today: date, rendered: Cache | None = None) -> Corpus:
             except RenderError as error:
                 errors[draft.id] = str(error)
     anchors = {id_: {piece.anchor for piece in found if piece.anchor} for id_, found in pieces.items()}
-    return Corpus(folder, drafts, pieces, errors, today, anchors)
+    return Corpus(folder, drafts, pieces, errors, today, anchors, tuple(parse(path, source) for path, source in sorted(folder.replies.items())))
 
 
 def lint(corpus: Corpus) -> list[Problem]:
     """Return every problem of a corpus, sorted by file and line."""
     found = {problem for rule in RULES for problem in rule(corpus)}
-    for draft in corpus.drafts:
-        if not draft.flaws:
-            found.update(problem for each in DRAFT_RULES for problem in each(draft, corpus))
+    for drafts, rules in ((corpus.drafts, DRAFT_RULES), (corpus.replies, REPLY_RULES)):
+        for draft in drafts:
+            if not draft.flaws:
+                found.update(problem for each in rules for problem in each(draft, corpus))
     return sorted(found)
 
 
@@ -75,7 +83,7 @@ def _unreadable(corpus: Corpus) -> Iterator[Problem]:
 
 
 def _front_matter(corpus: Corpus) -> Iterator[Problem]:
-    for draft in corpus.drafts:
+    for draft in (*corpus.drafts, *corpus.replies):
         for flaw in draft.flaws:
             yield Problem(draft.path, flaw.line, flaw.rule, flaw.message)
 
@@ -122,15 +130,16 @@ def _vocabulary(corpus: Corpus) -> Iterator[Problem]:
 
 
 def _company_unset(corpus: Corpus) -> Iterator[Problem]:
-    used: dict[str, set[str]] = defaultdict(set)
-    for draft in corpus.drafts:
-        for key in company_keys(draft.body):
-            used[key].add(draft.path)
-    for key, paths in used.items():
+    used: dict[str, Counter[str]] = defaultdict(Counter)
+    for kind, drafts in (("article", corpus.drafts), ("canned reply", corpus.replies)):
+        for draft in drafts:
+            for key in set(company_keys(draft.body)):
+                used[key][kind] += 1
+    for key, counts in used.items():
         if key in corpus.folder.company and not corpus.folder.company[key]:
             lines = corpus.folder.editors_files[COMPANY].decode().splitlines()
             line = next((i for i, text in enumerate(lines, 1) if text.startswith(key)), 1)
-            count = f"{len(paths)} article{'s' if len(paths) > 1 else ''}"
+            count = " and ".join(f"{number} {kind if number == 1 else _PLURALS[kind]}" for kind, number in counts.items())
             yield Problem(COMPANY, line, "company-unset", f"{key} is empty: {count} show 以贵司制度为准; write your company's value", error=False)
 
 
@@ -155,10 +164,14 @@ def _path(draft: Draft, corpus: Corpus) -> Iterator[Problem]:
 
 
 def _unknown_keys(draft: Draft, _: Corpus) -> Iterator[Problem]:
+    yield from _others(draft, KEYS)
+
+
+def _others(draft: Draft, known: tuple[str, ...]) -> Iterator[Problem]:
     for key in draft.meta:
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, 1, 0.75)
-            remedy = f"did you mean {near[0]}?" if near else f"use only {', '.join(KEYS)}"
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.75)
+            remedy = f"did you mean {near[0]}?" if near else f"use only {', '.join(known)}"
             yield Problem(draft.path, draft.lines.get(key, 1), "unknown-key", f"the front matter key {key} is unknown; {remedy}")
 
 
@@ -338,6 +351,78 @@ DRAFT_RULES: tuple[Callable[[Draft, Corpus], Iterator[Problem]], ...] = (
     _links,
     _company_keys,
     _lists_need_air,
+    _placeholder,
+    _damaged_text,
+)
+
+
+def _reply_path(draft: Draft, _: Corpus) -> Iterator[Problem]:
+    if not _REPLY.fullmatch(draft.path):
+        yield Problem(draft.path, 1, "path", "is not _replies/<slug>.md with lower-case letters, digits and hyphens; move or rename it")
+
+
+def _reply_keys(draft: Draft, _: Corpus) -> Iterator[Problem]:
+    yield from _others(draft, REPLY_KEYS)
+
+
+def _reply_title(draft: Draft, _: Corpus) -> Iterator[Problem]:
+    title = draft.meta.get("title")
+    if not isinstance(title, str) or not bare(title):
+        yield Problem(draft.path, draft.lines.get("title", 1), "title", "has no title with a letter in it; write `title: …`, what agents pick it by")
+
+
+def _reply_modules(draft: Draft, corpus: Corpus) -> Iterator[Problem]:
+    if "modules" not in draft.meta:
+        return
+    value, line = draft.meta["modules"], draft.lines["modules"]
+    if not (isinstance(value, list) and value and all(isinstance(id_, str) for id_ in value)):
+        yield Problem(draft.path, line, "modules", "modules is not a list of module ids; write `modules: [invoices]`, or leave it out for all modules")
+        return
+    known = [module.id for module in corpus.folder.modules]
+    for id_ in value:
+        if id_ not in known:
+            near = difflib.get_close_matches(id_, known, 1, 0.6)
+            remedy = f"did you mean {near[0]}?" if near else f"use its ids ({', '.join(known)}), or leave modules out for all of them"
+            yield Problem(draft.path, line, "modules", f"the module {id_} is not in {MODULES}; {remedy}")
+
+
+def _reply_text(draft: Draft, corpus: Corpus) -> Iterator[Problem]:
+    length = len(fill_company(draft.body, corpus.folder.company).strip())
+    if not bare(draft.body):
+        yield Problem(draft.path, draft.body_line, "empty", "has no text; write below the front matter what is sent")
+    elif length > MAX_TEXT:
+        yield Problem(
+            draft.path, draft.body_line, "length", f"has {length:,} characters, more than {MAX_TEXT:,}; shorten it, or write an article and link to it"
+        )
+
+
+def _reply_places(draft: Draft, corpus: Corpus) -> Iterator[Problem]:
+    """Whatever stands in {{ }} and is not filled in would be sent as it is."""
+    for number, line in enumerate(draft.body.split("\n"), draft.body_line):
+        for place in _PLACE.finditer(line):
+            keys = company_keys(place.group())
+            if not keys:
+                remedy = f"only {{{{company.…}}}} with a key of {COMPANY} is filled in"
+                yield Problem(draft.path, number, "company-key", f"{place.group()} would be sent as it is; {remedy}")
+            elif keys[0] not in corpus.folder.company:
+                yield Problem(draft.path, number, "company-key", f"{place.group()} is not in {COMPANY}; add it there or correct the name")
+
+
+def _reply_plain(draft: Draft, _: Corpus) -> Iterator[Problem]:
+    for number, line in enumerate(draft.body.split("\n"), draft.body_line):
+        if sign := _MARKDOWN.search(line):
+            yield Problem(draft.path, number, "plain-text", f"“{sign.group().strip()}” is sent as it is: a reply is plain text; write it without", error=False)
+
+
+REPLY_RULES: tuple[Callable[[Draft, Corpus], Iterator[Problem]], ...] = (
+    _reply_path,
+    _reply_keys,
+    _reply_title,
+    _company_outside_body,
+    _reply_modules,
+    _reply_text,
+    _reply_places,
+    _reply_plain,
     _placeholder,
     _damaged_text,
 )

@@ -22,6 +22,7 @@ from indexer.impacts import ImpactsBackend
 from indexer.lexicon import Lexicon
 from indexer.question import Counts
 from indexer.ranking import BODY_WEIGHT, MAX_FOREIGN, MAX_PER_ARTICLE, NUMBER, inverse_document_frequency
+from indexer.reply import Reply
 from indexer.segment import segmenter
 from indexer.source import Module
 from indexer.spelling import correct
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from indexer.question import Question
     from indexer.text import Normalised
 
-FORMAT = 3
+FORMAT = 4
 """Raised when a build of an older version must not be read any more."""
 CATALOGUE = "catalogue.json"
 LEXICON = "lexicon.json"
@@ -100,7 +101,8 @@ class Published:
         self.folder = folder
         self.backend = backend
         self.vocabulary = Vocabulary.from_json(catalogue["vocabulary"])
-        self.modules = tuple(Module(**module) for module in catalogue["modules"])
+        self.modules = tuple(Module(**{**module, "owners": tuple(module["owners"])}) for module in catalogue["modules"])
+        self.replies = tuple(Reply(**{**reply, "modules": tuple(reply["modules"])}) for reply in catalogue["replies"])
         self.company: dict[str, str] = catalogue["company"]
         self.articles = {article["id"]: _article(article) for article in catalogue["articles"]}
         self.sections = tuple(Place(article, section) for article in self.articles.values() for section in article.sections)

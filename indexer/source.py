@@ -22,15 +22,18 @@ MAX_MEDIA = 2_000_000
 MEDIA_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif"}
 MODULES = "_modules.toml"
 COMPANY = "_company.toml"
+REPLIES = "_replies"
+_MODULE_KEYS = ("name", "about", "owners")
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A folder of articles with the name people see."""
+    """A folder of articles with the name people see. `owners` are the names of the accounts that take its tickets in turn; none is no rule."""
 
     id: str
     name: str
     about: str = ""
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,13 @@ class Folder:
     company: dict[str, str] = field(default_factory=dict)
     changed: dict[str, str] = field(default_factory=dict)
     editors_files: dict[str, bytes] = field(default_factory=dict)
+    replies: dict[str, str] = field(default_factory=dict)
 
     def digest(self) -> str:
         """Return a hash of every byte that a build of this folder depends on."""
         hashed = hashlib.sha256()
-        for name, data in sorted({**{path: text.encode() for path, text in self.articles.items()}, **self.media, **self.editors_files}.items()):
+        texts = {path: text.encode() for path, text in (*self.articles.items(), *self.replies.items())}
+        for name, data in sorted({**texts, **self.media, **self.editors_files}.items()):
             hashed.update(f"{name}\0{len(data)}\0{self.changed.get(name, '')}\0".encode())
             hashed.update(data)
         return hashed.hexdigest()
@@ -79,6 +84,7 @@ def read_folder(path: Path) -> Folder:
     if not path.is_dir():
         raise IndexerError(f"there is no articles folder {path}; set KB_ARTICLES to the folder that holds the modules")
     articles: dict[str, str] = {}
+    replies: dict[str, str] = {}
     media: dict[str, bytes] = {}
     editors: dict[str, bytes] = {}
     unreadable: list[Unreadable] = []
@@ -93,13 +99,14 @@ def read_folder(path: Path) -> Folder:
         elif file.suffix.lower() in {".md", ".markdown"}:
             data = file.read_bytes()
             try:
-                articles[name] = data.decode("utf-8")
+                (replies if name.startswith(f"{REPLIES}/") else articles)[name] = data.decode("utf-8")
             except UnicodeDecodeError as error:
                 line = data[: error.start].count(b"\n") + 1
                 unreadable.append(Unreadable(name, "encoding", f"is not UTF-8 (byte {error.start}); save it as UTF-8", line))
     modules, module_flaws = _modules(editors.get(MODULES))
     company, company_flaws = _company(editors.get(COMPANY, b""))
-    return Folder(path, articles, media, (*unreadable, *module_flaws, *company_flaws), modules, company, _last_changes(path, [*articles]), editors)
+    flaws = (*unreadable, *module_flaws, *company_flaws)
+    return Folder(path, articles, media, flaws, modules, company, _last_changes(path, [*articles]), editors, replies)
 
 
 def _files(path: Path) -> list[Path]:
@@ -159,10 +166,38 @@ def _modules(data: bytes | None) -> tuple[tuple[Module, ...], tuple[Unreadable, 
     modules = []
     for id_, entry in table.items():
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-            modules.append(Module(id_, entry["name"], str(entry.get("about", ""))))
+            owners = _owners(entry)
+            modules.append(Module(id_, entry["name"], str(entry.get("about", "")), owners or ()))
+            if owners is None:
+                message = f'the owners of [{id_}] are not a list of names; write `owners = ["王敏", "李雷"]`, or take the line out'
+                flaws = (*flaws, Unreadable(MODULES, "editors-file", message, _line_in(data, id_, "owners")))
+            for key in sorted(entry.keys() - _MODULE_KEYS):
+                message = f"the key {key} of [{id_}] is unknown; use only {', '.join(_MODULE_KEYS)}"
+                flaws = (*flaws, Unreadable(MODULES, "editors-file", message, _line_in(data, id_, key)))
         else:
             flaws = (*flaws, Unreadable(MODULES, "editors-file", f'[{id_}] lacks `name = "…"`'))
     return tuple(modules), flaws
+
+
+def _owners(entry: dict[str, object]) -> tuple[str, ...] | None:
+    """Return the owners of a module's entry, () where none are written, None for what is no list of names or an empty one."""
+    if "owners" not in entry:
+        return ()
+    owners = entry["owners"]
+    if not isinstance(owners, list) or not owners or not all(isinstance(name, str) and name.strip() for name in owners):
+        return None
+    return tuple(name.strip() for name in owners)
+
+
+def _line_in(data: bytes, table: str, key: str) -> int:
+    """Return the line of a key in a table, 1 where it is written in another way than below `[table]`; TOML's parser does not keep lines."""
+    current = ""
+    for number, line in enumerate(data.decode("utf-8-sig").splitlines(), 1):
+        if header := re.match(r"\s*\[\s*[\"']?([^\"'\]]*?)[\"']?\s*\]", line):
+            current = header[1]
+        elif current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            return number
+    return 1
 
 
 def _company(data: bytes) -> tuple[dict[str, str], tuple[Unreadable, ...]]:

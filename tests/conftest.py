@@ -25,7 +25,7 @@ def article(body: str, title: str = "怎么办", **meta: object) -> str:
 
 def write_articles(folder: Path, files: dict[str, str | bytes]) -> Path:
     """Write files (path → content) below `folder`; each module gets its entry in _modules.toml unless that file is given."""
-    modules = sorted({path.split("/")[0] for path in files if "/" in path and not path.startswith(".")})
+    modules = sorted({path.split("/")[0] for path in files if "/" in path and not path.startswith((".", "_"))})
     entries = "\n".join(f'["{module}"]\nname = "{module}"' for module in modules)
     for path, content in {"_modules.toml": entries, **files}.items():
         target = folder / path

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from indexer.article import UNSET, fill_company, parse
+from indexer.article import UNSET, Article, Section, digest, fill_company, parse
 
 BODY = "正文\n第二行"
 
@@ -41,6 +43,7 @@ def test_front_matter_is_read_whatever_editor_saved_it(source):
         ("kind: !!python/object/apply:os.system [id]", 2, "could not determine a constructor"),
         ("review_by: 2027-13-45", 2, "month must be in 1..12"),
         ("a: \x00", 2, "not allowed"),
+        ('title: x\nquestions: ["\\ud83d"]', 3, "half a character"),
         ("x: " + "1" * 5000, 2, "not YAML"),
         ("a: " + "[" * 5000, 2, "recursion"),
     ],
@@ -77,3 +80,31 @@ def test_company_values_fill_their_places_and_the_unset_ones_say_so():
 
 def test_a_company_value_is_not_filled_again():
     assert fill_company("{{company.a}}", {"a": "{{company.b}}", "b": "x"}) == "{{company.b}}"
+
+
+ARTICLE = Article(
+    "m/a", "题", (Section("", "", 1, "<p>先说。</p>", "先说。"), Section("s", "一", 2, "<p>再说。</p>", "再说。")), questions=("甲", "乙"), answers=("T-1",)
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "别的题"},
+        {"questions": ("甲",)},
+        {"questions": ("甲乙",)},
+        {"answers": ("T-1", "T-2")},
+        {"sections": ARTICLE.sections[:1]},
+        {"sections": ARTICLE.sections[::-1]},
+        {"sections": (ARTICLE.sections[0], replace(ARTICLE.sections[1], heading="二"))},
+        {"sections": (ARTICLE.sections[0], replace(ARTICLE.sections[1], text="改说。"))},
+    ],
+)
+def test_an_article_that_says_something_else_has_another_digest(change):
+    assert digest(replace(ARTICLE, **change)) != digest(ARTICLE)
+
+
+def test_what_an_article_does_not_say_leaves_its_digest():
+    assert digest(ARTICLE) == "85e4707353896a4b"
+    other = replace(ARTICLE, id="m/b", owner="x", tags=("y",), changed="2027-01-01", review_by="2028-01-01", audience=("finance",), digest="z")
+    assert digest(other) == digest(ARTICLE)

@@ -12,6 +12,7 @@ from indexer.article import Article, Section
 from indexer.build import KEEP, build, last_outcome, rollback, write_build
 from indexer.errors import ArticlesRejectedError, BuildRunningError, DamagedIndexError, IndexerError, NoIndexError
 from indexer.published import current_id, open_build
+from indexer.reply import Reply
 
 
 @pytest.fixture
@@ -208,9 +209,11 @@ def test_a_build_is_for_us_alone_and_every_file_is_in_its_manifest(make, index):
 
 def test_an_articles_change_of_anything_is_another_build(make, write, index, now):
     ids = {make("一").build}
-    for files in ({"m/p.svg": "<svg/>"}, {"_words.txt": "报销单"}, {"_company.toml": 'a = "b"'}, {"_stopwords.txt": "的"}):
+    reply = "---\ntitle: 一\n---\n一"
+    changes = ({"m/p.svg": "<svg/>"}, {"_words.txt": "报销单"}, {"_company.toml": 'a = "b"'}, {"_stopwords.txt": "的"}, {"_replies/a.md": reply})
+    for files in (*changes, {"_replies/a.md": f"{reply}二"}):
         ids.add(build(write(files), index, now).build)
-    assert len(ids) == 5
+    assert len(ids) == 7
 
 
 def test_company_values_are_indexed_as_readers_see_them(write, article, index, now):
@@ -258,3 +261,54 @@ def test_a_damaged_cache_costs_time_and_changes_nothing(index):
     (index / "cache" / "terms").write_bytes(b"damaged")
     assert write_build(index, "2", one_article(text="发票查验"), vocabulary.Vocabulary()) == 1
     assert files_of(index, "1") == files_of(index, "2")
+
+
+def test_a_canned_reply_is_published_filled_in_and_found_by_nobody(write, article, index, now):
+    files = {
+        "m/a.md": article("发票要原件。"),
+        "_replies/b.md": "---\ntitle:  请打热线\nmodules: [m]\n---\n\n打 {{company.hotline}}，\n说单号。 {{company.nobody}}\n\n",
+        "_replies/a.md": "\ufeff---\r\ntitle: 请补充截图\r\n---\r\n请补充截图。\r\n",
+        "_company.toml": 'hotline = "400-123"\nnobody = ""',
+    }
+    with open_build(index, build(write(files), index, now).build) as published:
+        assert published.replies == (
+            Reply("a", "请补充截图", (), "请补充截图。"),
+            Reply("b", "请打热线", ("m",), "打 400-123，\n说单号。 以贵司制度为准"),
+        )
+        assert list(published.articles) == ["m/a"]
+        assert [place.article.id for place in published.sections] == ["m/a"]
+        assert published.articles_for("400-123", 3) == []
+        assert published.suggest("请打热线") == []
+
+
+def test_a_bad_canned_reply_stops_the_build_and_names_its_line(make, write, index, now):
+    good = make("一").build
+    with pytest.raises(ArticlesRejectedError) as raised:
+        build(write({"_replies/a.md": "---\ntitle: 一\nmodules: [nowhere]\n---\n一"}), index, now)
+    assert [(problem.path, problem.line, problem.rule) for problem in raised.value.problems] == [("_replies/a.md", 3, "modules")]
+    assert current_id(index) == good
+
+
+def test_a_folder_without_canned_replies_and_owners_publishes_none(make, index):
+    with open_build(index, make("一").build) as published:
+        assert published.replies == ()
+        assert [(module.id, module.owners) for module in published.modules] == [("m", ())]
+
+
+def test_the_owners_of_a_module_stand_in_the_published_build(write, article, index, now):
+    files = {"m/a.md": article("一"), "_modules.toml": '[m]\nname = "模块"\nowners = ["王敏", "李雷"]'}
+    with open_build(index, build(write(files), index, now).build) as published:
+        assert published.modules[0].owners == ("王敏", "李雷")
+
+
+def test_articles_that_say_the_same_have_the_same_digest_in_every_build(write, article, index, now):
+    def digests(files):
+        with open_build(index, build(write(files), index, now).build) as published:
+            return {id_: one.digest for id_, one in published.articles.items()}
+
+    before = digests({"m/a.md": article("一"), "m/b.md": article("打 {{company.hotline}}。"), "_company.toml": 'hotline = "400"'})
+    assert len(set(before.values())) == 2
+    assert digests({"m/a.md": article("一", owner="别人")}) == before
+    after = digests({"_company.toml": 'hotline = "800"'})
+    assert after["m/a"] == before["m/a"]
+    assert after["m/b"] != before["m/b"]

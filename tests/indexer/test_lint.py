@@ -10,11 +10,11 @@ META = {"questions": ["怎么问"], "owner": "team", "review_by": "2027-05-01"}
 
 @pytest.fixture
 def check(write, article):
-    """Lint a folder; text without front matter gets a good one of four lines, so that its first line is line 6."""
+    """Lint a folder; an article without front matter gets a good one of four lines, so that its first line is line 6."""
 
     def check_(files):
         for path, text in files.items():
-            if path.endswith((".md", ".markdown")) and isinstance(text, str) and not text.startswith("---"):
+            if path.endswith((".md", ".markdown")) and not path.startswith("_replies/") and isinstance(text, str) and not text.startswith("---"):
                 files[path] = article(text, **{**META, "questions": [f"问 {path.replace('.', '之').casefold()}"]})
         return lint(read(read_folder(write(files)), date(2026, 11, 20)))
 
@@ -152,3 +152,76 @@ def test_a_company_value_outside_the_body_is_an_error_because_it_would_never_be_
 
 def test_a_key_that_stands_twice_is_an_error_at_the_second(check):
     assert ("m/a.md", 3, "front-matter") in places(check({"m/a.md": "---\ntitle: 一\ntitle: 二\n---\n一"}))
+
+
+REPLY = "---\ntitle: 请补充截图\n---\n请补充截图。"
+
+
+@pytest.fixture
+def check_reply(check):
+    """Lint a folder with one good article and this canned reply."""
+    return lambda text, path="_replies/a.md": check({"m/a.md": "一", path: text, "_company.toml": 'hotline = "400"'})
+
+
+def test_a_good_canned_reply_has_no_problem(check_reply):
+    assert check_reply("---\ntitle: 请打热线\nmodules: [m]\n---\n\n请打热线：{{company.hotline}}。\n\n1. 先准备单号。\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "rule", "error"),
+    [
+        ("没有头", 1, "front-matter", True),
+        ("---\ntitle: 一\ntitle: 二\n---\n一", 3, "front-matter", True),
+        ("---\nmodules: [m]\n---\n一", 1, "title", True),
+        ("---\ntitle: ''\n---\n一", 2, "title", True),
+        ("---\ntitle: [一]\n---\n一", 2, "title", True),
+        ("---\ntitle: 请打{{company.hotline}}\n---\n一", 2, "company-key", True),
+        ("---\ntitle: 一\nquestions: [一]\n---\n一", 3, "unknown-key", True),
+        ("---\ntitle: 一\nmodule: [m]\n---\n一", 3, "unknown-key", True),
+        ("---\ntitle: 一\nmodules: [n]\n---\n一", 3, "modules", True),
+        ("---\ntitle: 一\nmodules: m\n---\n一", 3, "modules", True),
+        ("---\ntitle: 一\nmodules: []\n---\n一", 3, "modules", True),
+        ("---\ntitle: 一\nmodules: [1]\n---\n一", 3, "modules", True),
+        ("---\ntitle: 一\n---\n \n", 4, "empty", True),
+        ("---\ntitle: 一\n---\n" + "长" * 2001, 4, "length", True),
+        ("---\ntitle: 一\n---\n一\n{{company.nobody}}", 5, "company-key", True),
+        ("---\ntitle: 一\n---\n一\n{{name}}", 5, "company-key", True),
+        ("---\ntitle: 一\n---\n一\n{{company.hotline}", 5, "company-key", True),
+        ("---\ntitle: 一\n---\n一\n（待写）", 5, "placeholder", True),
+        ("---\ntitle: 一\n---\n乱\ufffd码", 4, "damaged-text", True),
+        ("---\ntitle: 一\n---\n请**务必**补充", 4, "plain-text", False),
+        ("---\ntitle: 一\n---\n## 一\n二", 4, "plain-text", False),
+        ("---\ntitle: 一\n---\n见[这里](https://example.com)", 4, "plain-text", False),
+    ],
+)
+def test_a_problem_of_a_canned_reply_is_found_on_its_line(check_reply, text, line, rule, error):
+    assert [(problem.path, problem.line, problem.rule, problem.error) for problem in check_reply(text)] == [("_replies/a.md", line, rule, error)]
+
+
+def test_a_canned_reply_may_have_2000_characters_and_counts_as_it_is_sent(check_reply):
+    assert check_reply("---\ntitle: 一\n---\n\n" + "长" * 1997 + "{{company.hotline}}\n") == []
+
+
+@pytest.mark.parametrize("path", ["_replies/票.md", "_replies/A.md", "_replies/m/a.md", "_replies/a.markdown"])
+def test_a_canned_reply_has_a_plain_name_in_its_folder(check_reply, path):
+    assert places(check_reply(REPLY, path)) == [(path, 1, "path")]
+
+
+@pytest.mark.parametrize(("written", "meant"), [("modules: [invoice]", "did you mean invoices?"), ("modul: [invoices]", "did you mean modules?")])
+def test_a_mistyped_module_or_key_of_a_canned_reply_is_told_the_near_one(check, written, meant):
+    (problem,) = check({"invoices/a.md": "一", "_replies/a.md": f"---\ntitle: 一\n{written}\n---\n一"})
+    assert meant in problem.message
+
+
+def test_a_canned_reply_is_no_article_to_link_to(check):
+    assert places(check({"m/a.md": "见[x](../_replies/a.md)", "_replies/a.md": REPLY})) == [("m/a.md", 7, "dead-link")]
+
+
+def test_canned_replies_alone_are_no_articles(check):
+    assert [problem.rule for problem in check({"_replies/a.md": REPLY, "_modules.toml": ""})] == ["no-articles"]
+
+
+def test_an_empty_company_value_counts_the_canned_replies_too(check):
+    reply = "---\ntitle: 一\n---\n{{company.hotline}}"
+    (problem,) = check({"m/a.md": "{{company.hotline}}", "_replies/a.md": reply, "_replies/b.md": reply, "_company.toml": 'hotline = ""'})
+    assert "1 article and 2 canned replies" in problem.message

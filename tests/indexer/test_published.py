@@ -369,6 +369,14 @@ def test_the_shipped_articles_build_without_an_error(shipped):
     assert {article.module for article in shipped.articles.values()} <= {module.id for module in shipped.modules}
 
 
+def test_the_shipped_canned_replies_are_short_and_fit_any_company(shipped):
+    assert len(shipped.replies) == 10
+    assert len({reply.title for reply in shipped.replies}) == 10
+    assert all(2 <= reply.text.count("。") <= 4 and len(reply.text) < 160 for reply in shipped.replies)
+    assert all("{{" not in reply.text for reply in shipped.replies)
+    assert all(module.owners == () for module in shipped.modules)
+
+
 def test_an_empty_folder_is_refused_and_the_live_index_stays(write, index, now):
     live = build(write({"a/b.md": "---\ntitle: 发票\n---\n发票正文\n"}), index, now).build
     empty = index.parent / "empty"

@@ -83,6 +83,12 @@ def test_a_file_name_in_another_encoding_is_refused(write):
         ({"_modules.toml": "[m\n"}, "_modules.toml", 1),
         ({"_modules.toml": '[m]\nabout = "x"'}, "_modules.toml", 1),
         ({"_modules.toml": "m = 1"}, "_modules.toml", 1),
+        ({"_modules.toml": '[n]\nname = "x"\nowners = ["王敏"]\n\n[m]\nname = "x"\nowners = "王敏"'}, "_modules.toml", 7),
+        ({"_modules.toml": '[m]\nname = "x"\nowners = []'}, "_modules.toml", 3),
+        ({"_modules.toml": '[m]\nname = "x"\nowners = [" "]'}, "_modules.toml", 3),
+        ({"_modules.toml": '["m"]\nname = "x"\nowners = ["王敏", 1]'}, "_modules.toml", 3),
+        ({"_modules.toml": 'm = { name = "x", owners = true }'}, "_modules.toml", 1),
+        ({"_modules.toml": '[m]\nname = "x"\nowner = ["王敏"]'}, "_modules.toml", 3),
         ({"_company.toml": 'a = "x"\nb = ?'}, "_company.toml", 2),
         ({"_company.toml": "hotline = 400"}, "_company.toml", 1),
         ({"_company.toml": 'a = "热线"'.encode("gb18030")}, "_company.toml", 1),
@@ -99,17 +105,46 @@ def test_the_editors_files_may_begin_with_a_byte_order_mark(write):
     assert folder.company == {"hotline": "400"}
 
 
+def test_a_modules_owners_are_names_in_their_order(write):
+    entries = '[m]\nname = "模块"\nowners = ["王敏", " 李雷 "]\n[n]\nname = "另一个"\n'
+    folder = read_folder(write({"m/a.md": GOOD, "_modules.toml": entries}))
+    assert folder.unreadable == ()
+    assert [module.owners for module in folder.modules] == [("王敏", "李雷"), ()]
+
+
+def test_a_module_whose_owners_are_wrong_is_a_module_all_the_same(write):
+    folder = read_folder(write({"m/a.md": GOOD, "_modules.toml": '[m]\nname = "模块"\nowners = "王敏"'}))
+    assert [(module.id, module.owners) for module in folder.modules] == [("m", ())]
+
+
+def test_canned_replies_are_read_beside_the_articles_and_as_safely(write, tmp_path):
+    (tmp_path / "secret").write_text(GOOD)
+    folder = write({"m/a.md": GOOD, "_replies/a.md": GOOD, "_replies/README.md": "x", "_replies/b.md": "发票".encode("gb18030")})
+    (folder / "_replies/c.md").symlink_to(tmp_path / "secret")
+    assert read_folder(folder).replies == {"_replies/a.md": GOOD}
+    assert list(read_folder(folder).articles) == ["m/a.md"]
+    assert refused(folder) == {"_replies/b.md": ("encoding", 1), "_replies/c.md": ("symlink", 1)}
+
+
 def test_a_folder_without_module_names_is_told_so(tmp_path):
     assert refused(tmp_path) == {"_modules.toml": ("editors-file", 1)}
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"m/a.md": f"{GOOD}!"}, {"m/b.md": GOOD}, {"m/p.svg": "<svg></svg>"}, {"_words.txt": "报销"}, {"_company.toml": 'a = "b"'}],
-    ids=["article", "new article", "picture", "words", "company"],
+    [
+        {"m/a.md": f"{GOOD}!"},
+        {"m/b.md": GOOD},
+        {"m/p.svg": "<svg></svg>"},
+        {"_words.txt": "报销"},
+        {"_company.toml": 'a = "b"'},
+        {"_replies/a.md": f"{GOOD}!"},
+        {"_replies/b.md": GOOD},
+    ],
+    ids=["article", "new article", "picture", "words", "company", "reply", "new reply"],
 )
 def test_whatever_a_build_depends_on_changes_its_digest_and_the_cheap_fingerprint(write, change):
-    folder = write({"m/a.md": GOOD, "m/p.svg": "<svg/>"})
+    folder = write({"m/a.md": GOOD, "m/p.svg": "<svg/>", "_replies/a.md": GOOD})
     before = (read_folder(folder).digest(), fingerprint(folder))
     assert (read_folder(folder).digest(), fingerprint(folder)) == before
     write({"m/p.svg": "<svg/>", **change})

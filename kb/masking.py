@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from indexer.text import normalise
+from kb.surnames import begins_with_surname
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +32,6 @@ _NAME_AS_TITLE = re.compile(
 )
 _TAX_NUMBER = 18
 """Places of a company tax number; those of companies begin with 9."""
-_SURNAMES = frozenset(
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文欧阳"
-)
 
 
 def masked(text: str) -> str:
@@ -52,6 +50,11 @@ def masked(text: str) -> str:
         parts += [text[at:left], f"[{kind}]"]
         at = right
     return "".join([*parts, text[at:]])
+
+
+def masks(text: str) -> tuple[str, ...]:
+    """Return the marks that `masked` left in a text, as in ("[手机号]",): once each, in order."""
+    return tuple(dict.fromkeys(_MASK.findall(text)))
 
 
 def _digits(text: str) -> str:
@@ -82,5 +85,6 @@ _RULES: tuple[tuple[re.Pattern[str], str, Callable[[str], bool]], ...] = (
     (_PLATE, "车牌", lambda _: True),
     (_MOBILE, "手机号", lambda _: True),
     (_LANDLINE, "电话", lambda _: True),
-    (_NAME_AS_TITLE, "姓名", lambda name: name[0] in _SURNAMES),
+    (_NAME_AS_TITLE, "姓名", begins_with_surname),
 )
+_MASK = re.compile(rf"\[(?:{'|'.join(dict.fromkeys(kind for _, kind, _ in _RULES))})\]")

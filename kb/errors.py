@@ -34,3 +34,11 @@ class ConflictError(InvalidRequestError):
     def __init__(self, message: str) -> None:
         """Answer 409."""
         super().__init__("conflict", message, 409)
+
+
+class InFlightError(InvalidRequestError):
+    """The same request is being answered at this moment; a second later it may be sent again."""
+
+    def __init__(self, message: str) -> None:
+        """Answer 409, with the second to wait."""
+        super().__init__("in_flight", message, 409)

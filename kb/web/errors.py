@@ -11,7 +11,7 @@ from flask import Response, jsonify, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from indexer.errors import IndexerError
-from kb.errors import InvalidRequestError
+from kb.errors import InFlightError, InvalidRequestError
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -38,7 +38,10 @@ def install(app: Flask) -> None:
         if error.code == "sign_in" and not _wants_json():
             target = request.full_path.rstrip("?") if request.method == "GET" else request.path.rpartition("/")[0]  # the page that the form stood on
             return redirect(f"/sign-in?next={quote(target)}", 303)
-        return _answer(error.status, error.code, str(error))
+        answer = _answer(error.status, error.code, str(error))
+        if isinstance(error, InFlightError):
+            answer[0].headers["Retry-After"] = "1"
+        return answer
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> ResponseReturnValue:

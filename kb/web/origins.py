@@ -34,7 +34,11 @@ def install(app: Flask, config: Config) -> None:
         if request.method == "OPTIONS":
             return Response(
                 status=204,
-                headers={"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": "Content-Type", "Access-Control-Max-Age": "600"},
+                headers={
+                    "Access-Control-Allow-Methods": "GET, POST",
+                    "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key",
+                    "Access-Control-Max-Age": "600",
+                },
             )
         return None
 

@@ -50,7 +50,7 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.forms: list[dict] = []
         self.links: list[str] = []
-        self._textarea = None
+        self._textarea = self._select = None
         self._words: list[str] = []
         self.feed(html)
         self.close()
@@ -63,12 +63,18 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         self.elements.append((tag, given))
         if tag == "form":
-            self.forms.append({"action": given.get("action", ""), "fields": {}, "buttons": {}, "actions": {given.get("action", "")}})
+            self.forms.append({"action": given.get("action", ""), "fields": {}, "choices": set(), "buttons": {}, "actions": {given.get("action", "")}})
         elif tag == "a" and "href" in given:
             self.links.append(given["href"])
+        elif given.get("type") in {"radio", "checkbox", "file"} and "checked" not in given and self.forms and "name" in given:
+            self.forms[-1]["choices"].add(given["name"])  # sent only when somebody chooses it
         elif tag in {"input", "textarea"} and self.forms and "name" in given:
             self.forms[-1]["fields"][given["name"]] = given.get("value", "")
             self._textarea = given["name"] if tag == "textarea" else None
+        elif tag == "select" and self.forms and "name" in given:
+            self._select = given["name"]
+        elif tag == "option" and self._select and ("selected" in given or self._select not in self.forms[-1]["fields"]):
+            self.forms[-1]["fields"][self._select] = given.get("value", "")
         elif tag == "button" and self.forms:
             self.forms[-1]["actions"].add(given.get("formaction", ""))
             self.forms[-1]["buttons"].setdefault(given.get("name", ""), []).append(given.get("value", ""))
@@ -76,6 +82,8 @@ class Page(HTMLParser):
     def handle_endtag(self, tag):
         if tag == "textarea":
             self._textarea = None
+        elif tag == "select":
+            self._select = None
 
     def handle_data(self, data):
         self._words.append(data)
@@ -85,7 +93,7 @@ class Page(HTMLParser):
     def form(self, action: str, wanted: dict[str, str]) -> dict:
         """Return the first form that goes there and has these fields; a test that submits what no page offers is a failure."""
         for form in self.forms:
-            if action in form["actions"] and set(wanted) <= {*form["fields"], *form["buttons"]}:
+            if action in form["actions"] and set(wanted) <= {*form["fields"], *form["choices"], *form["buttons"]}:
                 return form
         raise AssertionError(f"no form with {sorted(wanted)} goes to {action or 'the page itself'}; there are {self.forms}")
 

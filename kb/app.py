@@ -21,13 +21,14 @@ import kb.search.api
 import kb.search.pages
 import kb.tickets.api
 import kb.tickets.desk
+import kb.tickets.desk_ticket
 import kb.tickets.pages
 import kb.widget.pages
 from kb.accounts.roles import Right
-from kb.tickets import lifecycle
+from kb.tickets import shares
 from kb.web import errors, headers, health, limits, origins
 from kb.web import visitor as visitors
-from kb.web.wording import day, moment, state_name
+from kb.web.wording import ago, day, event_name, moment, public_kind, role_name, state_name
 
 if TYPE_CHECKING:
     from kb.services import Services
@@ -62,7 +63,7 @@ def create_app(services: Services) -> Flask:
         views = module.blueprint(services)
         csrf.exempt(views)
         app.register_blueprint(views)
-    for module in (kb.reading.pages, kb.search.pages, kb.tickets.pages, kb.tickets.desk, kb.analytics.pages, kb.accounts.pages, health):
+    for module in (kb.reading.pages, kb.search.pages, kb.tickets.pages, kb.tickets.desk, kb.tickets.desk_ticket, kb.analytics.pages, kb.accounts.pages, health):
         app.register_blueprint(module.blueprint(services))
     app.register_blueprint(kb.widget.pages.blueprint())
     _equip_templates(app, services)
@@ -71,9 +72,13 @@ def create_app(services: Services) -> Flask:
 
 def _equip_templates(app: Flask, services: Services) -> None:
     """Give templates what every page shows: assets by hash, times people read, who asks, and whether there is news for them."""
+    app.jinja_env.filters["ago"] = ago
     app.jinja_env.filters["day"] = day
     app.jinja_env.filters["moment"] = moment
     app.jinja_env.filters["state_name"] = state_name
+    app.jinja_env.filters["event_name"] = event_name
+    app.jinja_env.filters["public_kind"] = public_kind
+    app.jinja_env.filters["role_name"] = role_name
     app.jinja_env.filters["trusted"] = Markup  # only for HTML that nh3 or indexer.snippet made
     app.jinja_env.globals["asset"] = asset
 
@@ -95,7 +100,7 @@ def _news(services: Services, person: str) -> int:
     if not person:
         return 0
     with services.db.read() as session:
-        return lifecycle.news_for(session, person)
+        return len(shares.with_news(session, person))
 
 
 @cache

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The last migration: written here too, so that a database of this version is known without loading alembic, which takes an eighth of a second."""
 _PRAGMAS = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 _WAL_TRIES = 50

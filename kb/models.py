@@ -4,6 +4,26 @@ from kb.accounts.models import FailedSignIn, SignInLink, StaffSession, User
 from kb.db import Base
 from kb.reading.models import Feedback
 from kb.search.models import Intent
-from kb.tickets.models import Follower, Phrasing, Ticket, TicketEvent
+from kb.tickets.models import Attachment, Detail, Follower, Phrasing, PhrasingTerm, Presence, PublicReply, Replay, Ticket, TicketEvent
+from kb.web.models import StoredAnswer
 
-__all__ = ["Base", "FailedSignIn", "Feedback", "Follower", "Intent", "Phrasing", "SignInLink", "StaffSession", "Ticket", "TicketEvent", "User"]
+__all__ = [
+    "Attachment",
+    "Base",
+    "Detail",
+    "FailedSignIn",
+    "Feedback",
+    "Follower",
+    "Intent",
+    "Phrasing",
+    "PhrasingTerm",
+    "Presence",
+    "PublicReply",
+    "Replay",
+    "SignInLink",
+    "StaffSession",
+    "StoredAnswer",
+    "Ticket",
+    "TicketEvent",
+    "User",
+]

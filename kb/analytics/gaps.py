@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kb.tickets import lifecycle
+from kb.tickets.queue import open_tickets
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,10 +31,9 @@ class Gap:
 def open_gaps(session: Session) -> list[Gap]:
     """Return the open questions, most people first, then most recent."""
     gaps = []
-    for ticket in lifecycle.open_tickets(session):
+    for ticket in open_tickets(session):
         phrasings = sorted(ticket.phrasings, key=lambda phrasing: (-phrasing.asked, phrasing.id))
         last = max((phrasing.last_at for phrasing in phrasings), default=ticket.opened_at)
         wordings = tuple(phrasing.text for phrasing in phrasings if phrasing.asked and phrasing.text != ticket.question)
-        people, waiting = len(lifecycle.followers(ticket)), lifecycle.waiting(ticket)
-        gaps.append(Gap(ticket.number, ticket.question, wordings, ticket.module, people, waiting, ticket.opened_at, last, lifecycle.state(ticket).value))
+        gaps.append(Gap(ticket.number, ticket.question, wordings, ticket.module, ticket.people, ticket.waiting, ticket.opened_at, last, ticket.state))
     return sorted(gaps, key=lambda gap: (-gap.people, -gap.last_seen.timestamp()))

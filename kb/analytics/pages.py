@@ -9,7 +9,6 @@ from flask import Blueprint, Response, render_template
 from kb.accounts.roles import Right
 from kb.analytics import gaps, metrics
 from kb.analytics.export import to_csv
-from kb.tickets.lifecycle import State
 from kb.web.visitor import require, visitor
 from kb.web.wording import state_name, timestamp
 
@@ -53,7 +52,7 @@ def blueprint(services: Services) -> Blueprint:
                 gap.waiting,
                 timestamp(gap.first_seen),
                 timestamp(gap.last_seen),
-                state_name(State(gap.state)),
+                state_name(gap.state),
             )
             for gap in found
         ]

@@ -9,7 +9,7 @@ import click
 from kb.commands.database import DatabaseCommand, services_now
 from kb.console import as_json_option, print_json
 from kb.errors import KbError
-from kb.tickets import lifecycle
+from kb.tickets.queue import all_tickets
 
 if TYPE_CHECKING:
     from kb.services import Services
@@ -30,12 +30,12 @@ def tickets_list(as_json_: bool) -> None:  # noqa: FBT001
         rows = [
             {
                 "number": ticket.number,
-                "state": lifecycle.state(ticket).value,
+                "state": ticket.state,
                 "question": ticket.question,
-                "followers": len(lifecycle.followers(ticket)),
+                "followers": ticket.people,
                 "opened_at": ticket.opened_at.isoformat(),
             }
-            for ticket in lifecycle.by_demand(lifecycle.newest(session, 1_000_000))
+            for ticket in all_tickets(session)
         ]
     if as_json_:
         print_json({"tickets": rows})

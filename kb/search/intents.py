@@ -5,6 +5,7 @@ The rule, for operators:
   a next question.
 - Rest, leaving and a next question never finish a lone Han character, a single letter or pinyin that was not converted yet.
 - A question that continues, shortens or corrects the same person's last one within 30 s revises it instead of counting twice.
+- A public reply that stands above the hits is an answer: no ticket, unless the person presses “没找到” or “我也遇到”.
 - `unanswered` becomes a ticket: with a receipt after Enter or “没找到”, else as 无人等待. `empty` never does. “没找到” does whatever the verdict.
 """
 
@@ -94,11 +95,14 @@ def revises(before: Asked, after: Asked, *, promised: bool = False) -> bool:
     return (matcher.quick_ratio() >= SIMILAR and matcher.ratio() >= SIMILAR) or spell(old) == spell(new)
 
 
-def effect(verdict: Verdict, trigger: Trigger) -> Effect:
-    """Return what a finished question leads to: a ticket when it is unanswered or the person says so, never for an empty one."""
+def effect(verdict: Verdict, trigger: Trigger, *, replied: bool = False) -> Effect:
+    """Return what a finished question leads to: a ticket when it is unanswered or the person says so, never for an empty one.
+
+    `replied`: a public reply to it stood above the hits. Then only who says that it did not help gets a ticket.
+    """
     if verdict is Verdict.EMPTY:
         return Effect.COUNTED
-    return Effect.TICKET if trigger is Trigger.UNSOLVED or verdict is Verdict.UNANSWERED else Effect.COUNTED
+    return Effect.TICKET if trigger is Trigger.UNSOLVED or (verdict is Verdict.UNANSWERED and not replied) else Effect.COUNTED
 
 
 def stronger(new: Trigger, old: Trigger) -> bool:

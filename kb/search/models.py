@@ -11,7 +11,10 @@ from kb.db import Base, Moment
 
 
 class Intent(Base):
-    """One wish of one person. `superseded_by` names the intent that revised it; only those without one count."""
+    """One wish of one person. `superseded_by` names the intent that revised it; only those without one count.
+
+    `public_reply` is the id of the one that was shown with the results instead of a ticket.
+    """
 
     __tablename__ = "intents"
     __table_args__ = (Index("ix_intents_person_at", "person", "at"), Index("ix_intents_at", "at"), Index("ix_intents_ticket", "ticket_number"))
@@ -34,5 +37,6 @@ class Intent(Base):
     revised_at: Mapped[datetime | None] = mapped_column(Moment)
     superseded_by: Mapped[str | None] = mapped_column(String(64))
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"))
+    public_reply: Mapped[int | None]
     staff: Mapped[bool]
     limited: Mapped[bool]

@@ -15,11 +15,12 @@ from kb.search.answer import answer
 from kb.search.answerability import VERSION, Verdict
 from kb.search.intents import MAX_QUERY, Effect, Trigger
 from kb.search.models import Intent
-from kb.tickets import lifecycle
-from kb.tickets.clusters import open_ticket_for
-from kb.tickets.models import Ticket
+from kb.tickets import history, lifecycle, shares, triage
+from kb.tickets.clusters import open_ticket_for, wording_of
+from kb.tickets.models import PublicReply, Ticket
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -27,11 +28,16 @@ if TYPE_CHECKING:
     from indexer.published import Published
     from kb.db import Database
     from kb.search.answer import Answer
+    from kb.tickets.public import Reply
+    from kb.tickets.shares import Wording
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A finished question as it came in. `person` is who asks (see kb.web.visitor); staff are counted, never ticketed."""
+    """A finished question as it came in. `person` is who asks (see kb.web.visitor); staff are counted, never ticketed.
+
+    `reply`: the public reply that stands above its hits.
+    """
 
     intent_id: str
     query: str
@@ -40,6 +46,7 @@ class Finished:
     opened: str | None = None
     rank: int | None = None
     staff: bool = False
+    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +62,36 @@ class Receipt:
     limited: bool = False
 
 
-def record(db: Database, published: Published, finished: Finished, now: datetime, tickets_per_hour: int) -> Receipt:
+def record(
+    db: Database,
+    published: Published,
+    finished: Finished,
+    now: datetime,
+    tickets_per_hour: int,
+    then: Callable[[Session, Receipt], None] | None = None,
+) -> Receipt:
     """Store a finished question and open, join, re-word or leave tickets as it demands. Returns after the commit.
 
     The same id and query give the same answer again; another query under the same id, or a refinement by the same person within 30 s, revises.
-    Raises ConflictError when the id belongs to somebody else.
+    `then` is called with the receipt inside the transaction that makes it true. Raises ConflictError when the id belongs to somebody else.
     """
     said = answer(published, finished.query)
     finished = replace(finished, query=finished.query[: 2 * MAX_QUERY])
     if not intents.finishes(finished.query, finished.trigger):
-        return Receipt(said.verdict, new=False)
+        receipt = Receipt(said.verdict, new=False)
+        if then is not None:
+            with db.write() as session:
+                then(session, receipt)
+        return receipt
     finished = replace(finished, query=masked(finished.query)[:MAX_QUERY], opened=finished.opened if finished.opened in published.articles else None)
     with db.read() as session:  # comparing wordings takes time that nobody else should wait for
         last = _last_intent(session, finished.person, now)
         refined = last.id if last is not None and _refines(last, finished.query, now) else None
     with db.write() as session:
-        return _record(session, published, said, finished, now, tickets_per_hour, refined)
+        receipt = _record(session, published, said, finished, now, tickets_per_hour, refined)
+        if then is not None:
+            then(session, receipt)
+    return receipt
 
 
 def _record(session: Session, published: Published, said: Answer, finished: Finished, now: datetime, tickets_per_hour: int, refined: str | None) -> Receipt:
@@ -90,12 +111,13 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
     else:
         intent.revised_at, intent.superseded_by = now, None
     _fill(intent, published, said, finished, query)
-    wants = intents.effect(said.verdict, finished.trigger) is Effect.TICKET
+    wants = intents.effect(said.verdict, finished.trigger, replied=finished.reply is not None) is Effect.TICKET
+    intent.public_reply = finished.reply.id if finished.reply else None
     intent.limited = wants and (finished.staff or _over_limit(session, finished.person, now, tickets_per_hour, previous))
     revised = {intent.id, before.id} if before else {intent.id}
     alone = previous is None or not _asked_otherwise(session, finished.person, previous, revised)
     wanted = wants and not intent.limited
-    intent.ticket_number = _move_ticket(session, intent, said, previous if alone else None, now, wanted=wanted, receipt=finished.trigger.receipt)
+    intent.ticket_number = _move_ticket(session, intent, published, said, previous if alone else None, now, wanted=wanted, receipt=finished.trigger.receipt)
     if before is not None and before is not intent:
         before.superseded_by, before.ticket_number = intent.id, None
     session.flush()
@@ -137,35 +159,55 @@ def _over_limit(session: Session, person: str, now: datetime, allowed: int, prev
     return (session.scalar(recent) or 0) >= allowed
 
 
-def _move_ticket(session: Session, intent: Intent, said: Answer, previous: int | None, now: datetime, *, wanted: bool, receipt: bool) -> int | None:
+def _move_ticket(
+    session: Session, intent: Intent, published: Published, said: Answer, previous: int | None, now: datetime, *, wanted: bool, receipt: bool
+) -> int | None:
     """Bring a person's question into the right ticket and return its number: the one it was in, another open one, a new one, or none."""
     old = session.get(Ticket, previous) if previous is not None else None
-    share = lifecycle.share_of(session, old, intent.person) if old is not None else None
+    share = shares.of(session, old, intent.person) if old is not None else None
     mine = share if share is not None and share.withdrawn_at is None else None
-    target = open_ticket_for(session, intent.key) if wanted else None
+    wording = wording_of(published, intent.query)
+    target = (_replied_to(session, intent) or open_ticket_for(session, wording)) if wanted else None
     if old is not None and mine is not None:
-        settled = lifecycle.touched(old) or lifecycle.has_told(mine)
-        alone = not settled and lifecycle.people(session, old)[0] == 1
+        settled = shares.touched(old) or shares.has_told(mine)
+        alone = not settled and shares.alone(old)
         if target is old and mine.wording == intent.query:
-            mine.waiting = mine.waiting or receipt
+            if receipt:
+                shares.wait(mine)
             return old.number
         if wanted and target in {None, old} and alone:
-            lifecycle.reword(old, mine, intent.query, intent.key, now)
-            mine.waiting = mine.waiting or receipt
+            shares.reword(old, mine, wording, now)
+            if receipt:
+                shares.wait(mine)
             return old.number
         if target is not old and settled:
-            return old.number if not wanted else _join(session, target, intent, said, now, receipt=receipt)
+            return old.number if not wanted else _join(session, target, intent, wording, published, said, now, receipt=receipt)
         if target is not old:
-            lifecycle.withdraw(old, mine, now)
-    return _join(session, target, intent, said, now, receipt=receipt or bool(mine and mine.waiting)) if wanted else None
+            shares.withdraw(old, mine, now)
+    return _join(session, target, intent, wording, published, said, now, receipt=receipt or bool(mine and mine.waiting)) if wanted else None
 
 
-def _join(session: Session, target: Ticket | None, intent: Intent, said: Answer, now: datetime, *, receipt: bool) -> int:
+def _join(
+    session: Session, target: Ticket | None, intent: Intent, wording: Wording, published: Published, said: Answer, now: datetime, *, receipt: bool
+) -> int:
     module = said.hits[0].article.module if said.hits else ""
-    ticket = target or lifecycle.open_ticket(session, intent.query, module, now)
-    lifecycle.join(ticket, intent.person, intent.query, intent.key, now, receipt=receipt)
-    session.flush()
+    guesses = {"module": module, "category": triage.category(intent.query, module).value, "priority": triage.priority(intent.query).value}
+    ticket = target or history.open_ticket(session, intent.query, now, **guesses)
+    shares.join(ticket, intent.person, wording, now, receipt=receipt)
+    if ticket.waiting:
+        lifecycle.assign_in_turn(ticket, _owners(published, ticket.module), now)
     return ticket.number
+
+
+def _replied_to(session: Session, intent: Intent) -> Ticket | None:
+    """Return the open ticket of the public reply that did not help this person."""
+    reply = session.get(PublicReply, intent.public_reply) if intent.public_reply is not None else None
+    return reply.ticket if reply is not None and reply.ticket.open else None
+
+
+def _owners(published: Published, module: str) -> tuple[str, ...]:
+    """Return the names of the accounts that take a module's tickets in turn."""
+    return next((known.owners for known in published.modules if known.id == module), ())
 
 
 def _asked_otherwise(session: Session, person: str, number: int, revised: set[str]) -> bool:
@@ -179,11 +221,10 @@ def _receipt(session: Session, intent: Intent, *, new: bool) -> Receipt:
     while intent.superseded_by is not None and (later := session.get(Intent, intent.superseded_by)) is not None:
         intent = later
     ticket = session.get(Ticket, intent.ticket_number) if intent.ticket_number is not None else None
-    mine = lifecycle.share_of(session, ticket, intent.person) if ticket else None
+    mine = shares.of(session, ticket, intent.person) if ticket else None
     if ticket is None or mine is None or mine.withdrawn_at is not None:
         return Receipt(Verdict(intent.verdict), new=new, limited=intent.limited)
-    followers, waiting = lifecycle.people(session, ticket)
-    return Receipt(Verdict(intent.verdict), new=new, number=ticket.number, token=mine.token, followers=followers, waiting=waiting)
+    return Receipt(Verdict(intent.verdict), new=new, number=ticket.number, token=mine.token, followers=ticket.people, waiting=ticket.waiting)
 
 
 def receipt_of(db: Database, intent_id: str, person: str) -> Receipt | None:

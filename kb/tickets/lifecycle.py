@@ -1,230 +1,138 @@
-"""What may happen to a ticket, as events; its state is computed from them. The only writer of tickets, followers and phrasings."""
+"""The agents' side of a ticket: who has it, what is said, how it ends. Everything is an event; what was not yet read by others can be taken back."""
 
 from __future__ import annotations
 
-import secrets
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, func, select
-from sqlalchemy.orm import object_session, selectinload
+from sqlalchemy import func, select
 
-from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.masking import masked
-from kb.tickets.models import FIRST_NUMBER, Follower, Phrasing, Ticket, TicketEvent
+from kb.errors import ConflictError, InvalidRequestError
+from kb.tickets import history, regroup
+from kb.tickets.models import Follower, PublicReply, Ticket, TicketEvent
+from kb.tickets.shares import MAX_TEXT
+from kb.tickets.standing import ASKER, SYSTEM, UNDOABLE, Kind, State
+from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
-MAX_TEXT = 20_000
-"""Characters of a reply or of details."""
-MAX_CONTACT = 200
-_TOO_LARGE = 2**63
-"""From here on a number is none that SQLite can hold."""
+EXPIRES_AFTER_WORKING_DAYS = 3
+"""Working days after which a resolved ticket that nobody confirmed is closed."""
+MAX_PUBLIC = 2_000
+"""Characters of a public reply: it stands above everything else that was found."""
+PUBLIC_KINDS = {"answer": "客服答复", "known": "已知问题·处理中", "elsewhere": "不归本系统"}
+LONGEST_PUBLIC = timedelta(days=90)
 
 
-class State(StrEnum):
-    """Where a ticket stands."""
+def require_unchanged(ticket: Ticket, agent: str, seen: int | None) -> None:
+    """Refuse an agent's action on what they have not seen: something was said or decided by somebody else after event `seen`.
 
-    NEW = "new"
-    ASSIGNED = "assigned"
-    IN_PROGRESS = "in_progress"
-    WAITING = "waiting"
-    RESOLVED = "resolved"
-    CONFIRMED = "confirmed"
-    CLOSED = "closed"
+    Raises ConflictError that says who did what; None skips the check.
+    """
+    news = news_since(ticket, agent, seen) if seen is not None else []
+    if news:
+        raise ConflictError(f"你打开这一页以后，{told(news[-1])}。先看看下面的经过；你写的内容还在，确认后可以再发一次。")
 
 
-class Kind(StrEnum):
-    """What happened."""
-
-    OPENED = "opened"
-    REWORDED = "reworded"
-    ASSIGNED = "assigned"
-    REPLIED = "replied"
-    RESOLVED = "resolved"
-    CONFIRMED = "confirmed"
-    REOPENED = "reopened"
-    WITHDRAWN = "withdrawn"
+def news_since(ticket: Ticket, agent: str, seen: int) -> list[TicketEvent]:
+    """Return what others said or decided after event `seen`, in its order."""
+    if ticket.version <= seen:
+        return []
+    return [event for event in ticket.events if event.id > seen and event.actor != agent and event.kind not in {Kind.SUGGESTED, Kind.REWORDED}]
 
 
-_STATE_AFTER = {
-    Kind.OPENED: State.NEW,
-    Kind.RESOLVED: State.RESOLVED,
-    Kind.CONFIRMED: State.CONFIRMED,
-    Kind.REOPENED: State.IN_PROGRESS,
-    Kind.WITHDRAWN: State.CLOSED,
+def told(event: TicketEvent) -> str:
+    """Return who did what, in words: 王敏回复了."""
+    who = {ASKER: "提问人", SYSTEM: "系统"}.get(event.actor, event.actor)
+    return f"{who}{_DID[Kind(event.kind)]}"
+
+
+_DID = {
+    Kind.OPENED: "提了问",
+    Kind.ASSIGNED: "改了处理人",
+    Kind.CATEGORISED: "改了类别",
+    Kind.PRIORITISED: "改了优先级",
+    Kind.FILED: "改了模块",
+    Kind.NOTED: "写了内部备注",
+    Kind.REPLIED: "回复了",
+    Kind.ASKED: "向提问人追问了",
+    Kind.ADDED: "补充了说明",
+    Kind.RESOLVED: "解决了这张工单",
+    Kind.CONFIRMED: "确认已解决",
+    Kind.RATED: "评价了",
+    Kind.REOPENED: "重新打开了工单",
+    Kind.EXPIRED: "到期关闭了工单",
+    Kind.WITHDRAWN: "撤销了提问",
+    Kind.MOVED_OUT: "移走了问法",
+    Kind.MOVED_IN: "移入了问法",
+    Kind.MERGED: "合并了工单",
+    Kind.SPAM: "标为了垃圾",
+    Kind.PUBLISHED: "公开了回复",
+    Kind.RETIRED: "撤下了公开回复",
+    Kind.DISMISSED: "忽略了建议",
+    Kind.UNDONE: "撤销了一步操作",
 }
-_OPEN = {State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.WAITING}
-_OPENING = (Kind.OPENED, Kind.REOPENED)
-_BY_AGENT = {Kind.ASSIGNED, Kind.REPLIED, Kind.RESOLVED}
 
 
-def state(ticket: Ticket) -> State:
-    """Return the state that the events add up to. Taking or answering moves an open ticket on, and never reopens one."""
-    current = State.NEW
-    for event in ticket.events:
-        kind = Kind(event.kind)
-        if kind is Kind.ASSIGNED:
-            current = State.ASSIGNED if current is State.NEW else current
-        elif kind is Kind.REPLIED:
-            current = State.IN_PROGRESS if current in _OPEN else current
-        else:
-            current = _STATE_AFTER.get(kind, current)
-    return current
-
-
-def is_open(ticket: Ticket) -> bool:
-    """Tell whether people still wait for an answer to it, so that others may join."""
-    return state(ticket) in _OPEN
-
-
-def followers(ticket: Ticket) -> list[Follower]:
-    """Return the people who have a share in it, in the order of their coming."""
-    return [follower for follower in ticket.followers if follower.withdrawn_at is None]
-
-
-def waiting(ticket: Ticket) -> int:
-    """Return how many of them saw a receipt and wait."""
-    return sum(follower.waiting for follower in followers(ticket))
-
-
-def touched(ticket: Ticket) -> bool:
-    """Tell whether an agent has done something with it."""
-    return any(Kind(event.kind) in _BY_AGENT for event in ticket.events)
-
-
-def has_told(follower: Follower) -> bool:
-    """Tell whether a person added something of their own, which belongs to these words and no others."""
-    return bool(follower.details or follower.contact)
-
-
-def replied(ticket: Ticket) -> bool:
-    """Tell whether an agent has said something to those who wait."""
-    return any(Kind(event.kind) in {Kind.REPLIED, Kind.RESOLVED} for event in ticket.events)
-
-
-def last_news(ticket: Ticket) -> datetime | None:
-    """Return when an agent last replied or resolved it, or None."""
-    return max((event.at for event in ticket.events if Kind(event.kind) in {Kind.REPLIED, Kind.RESOLVED}), default=None)
-
-
-def find(session: Session, number: int) -> Ticket:
-    """Return a ticket. Raises NotFoundError."""
-    ticket = session.get(Ticket, number) if number < _TOO_LARGE else None
-    if ticket is None:
-        raise NotFoundError(f"没有工单 T-{number}。请从工单列表里选择。")
-    return ticket
-
-
-def share(session: Session, token: str) -> Follower:
-    """Return the share that a secret address belongs to. Raises NotFoundError; withdrawn shares are still found."""
-    follower = session.scalar(select(Follower).where(Follower.token == token))
-    if follower is None:
-        raise NotFoundError("这个链接不对，或者提问已被清理。请在“我的提问”里查看。")
-    return follower
-
-
-def share_of(session: Session, ticket: Ticket, person: str) -> Follower | None:
-    """Return a person's share in a ticket, withdrawn or not, without loading everybody else's."""
-    return session.scalar(select(Follower).where(Follower.ticket_number == ticket.number, Follower.person == person))
-
-
-def people(session: Session, ticket: Ticket) -> tuple[int, int]:
-    """Return how many people have a share in a ticket, and how many of them wait."""
-    counted = select(func.count(), func.count(case((Follower.waiting.is_(True), 1)))).where(
-        Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None)
-    )
-    share, wait = session.execute(counted).one()
-    return int(share), int(wait)
-
-
-def open_ticket(session: Session, question: str, module: str, now: datetime) -> Ticket:
-    """Open a ticket for a masked question."""
-    last = session.scalar(select(func.max(Ticket.number)))
-    ticket = Ticket(number=max(FIRST_NUMBER, (last or 0) + 1), question=question, module=module, opened_at=now, events=[], phrasings=[])
-    session.add(ticket)
-    _record(ticket, Kind.OPENED, now, "asker", body=question)
-    return ticket
-
-
-def join(ticket: Ticket, person: str, wording: str, key: str, now: datetime, *, receipt: bool) -> Follower:
-    """Give a person a share in a ticket and count their wording; who is in already keeps the same page. A receipt makes them wait."""
-    session = _session_of(ticket)
-    session.flush()
-    follower = share_of(session, ticket, person)
-    if follower is None:
-        token = secrets.token_urlsafe(24)
-        follower = Follower(ticket_number=ticket.number, person=person, token=token, wording=wording, waiting=receipt, joined_at=now, details="", contact="")
-        session.add(follower)
-    elif follower.withdrawn_at is not None:
-        follower.withdrawn_at, follower.joined_at, follower.waiting, follower.wording = None, now, receipt, wording
-    else:
-        follower.waiting = follower.waiting or receipt
-    phrasing = next((one for one in ticket.phrasings if one.text == wording), None)
-    if phrasing is None:
-        ticket.phrasings.append(Phrasing(text=wording, key=key, asked=1, first_at=now, last_at=now))
-    else:
-        phrasing.asked, phrasing.last_at = phrasing.asked + 1, now
-    return follower
-
-
-def reword(ticket: Ticket, follower: Follower, wording: str, key: str, now: datetime) -> None:
-    """Put better words in the place of the only wording of a ticket that one person alone opened and nobody touched."""
-    for phrasing in list(ticket.phrasings):
-        ticket.phrasings.remove(phrasing)
-        _session_of(ticket).delete(phrasing)
-    ticket.question = follower.wording = wording
-    ticket.phrasings.append(Phrasing(text=wording, key=key, asked=1, first_at=now, last_at=now))
-    _record(ticket, Kind.REWORDED, now, "asker", body=wording)
-
-
-def withdraw(ticket: Ticket, follower: Follower, now: datetime) -> None:
-    """Take a person's share back; the last share closes the ticket. Raises ConflictError once an agent has replied."""
-    if follower.withdrawn_at is not None:
-        return
-    if replied(ticket):
-        raise ConflictError("客服已经回复，不能再撤销。如果问题已经解决，请在提问页上点“已解决”。")
-    follower.withdrawn_at = now
-    phrasing = next((one for one in ticket.phrasings if one.text == follower.wording), None)
-    if phrasing is not None:
-        phrasing.asked = max(0, phrasing.asked - 1)
-    session = _session_of(ticket)
-    session.flush()
-    if people(session, ticket)[0] == 0 and is_open(ticket):
-        _record(ticket, Kind.WITHDRAWN, now, "asker")
-
-
-def add_details(follower: Follower, details: str | None, contact: str | None) -> None:
-    """Keep what a person adds, as written, for them and the agents; None leaves it as it was. Raises InvalidRequestError when it is too long."""
-    details = follower.details if details is None else details.strip()
-    contact = follower.contact if contact is None else contact.strip()
-    if len(details) > MAX_TEXT or len(contact) > MAX_CONTACT:
-        raise InvalidRequestError("too_long", f"补充说明最多 {MAX_TEXT} 字，联系方式最多 {MAX_CONTACT} 字。请删减后再提交。")
-    follower.details, follower.contact = details, contact
-
-
-def assign(ticket: Ticket, agent: str, now: datetime) -> None:
-    """Let an agent take a ticket; a second take by the same agent changes nothing."""
+def assign(ticket: Ticket, to: str, agent: str, now: datetime) -> None:
+    """Give a ticket to somebody, to nobody with "". The same again changes nothing."""
     _require_open(ticket)
-    if assignee(ticket) != agent:
-        _record(ticket, Kind.ASSIGNED, now, agent)
+    if ticket.assignee != to:
+        history.record(ticket, Kind.ASSIGNED, now, agent, target=to)
 
 
-def assignee(ticket: Ticket) -> str:
-    """Return who took it last, "" when nobody did."""
-    return next((event.actor for event in reversed(ticket.events) if event.kind == Kind.ASSIGNED), "")
+def assign_in_turn(ticket: Ticket, owners: Sequence[str], now: datetime) -> None:
+    """Give a ticket that nobody has to the owner of its module who has waited longest for one; do nothing without owners."""
+    if ticket.assignee or not owners or not ticket.open:
+        return
+    session = history.session_of(ticket)
+    given = select(TicketEvent.target, func.max(TicketEvent.id)).where(TicketEvent.kind == Kind.ASSIGNED, TicketEvent.target.in_(owners))
+    last = {str(name): int(at) for name, at in session.execute(given.group_by(TicketEvent.target))}
+    history.record(ticket, Kind.ASSIGNED, now, SYSTEM, target=min(owners, key=lambda name: last.get(name, 0)))
 
 
-def reply(ticket: Ticket, agent: str, body: str, now: datetime) -> None:
-    """Say something to everyone who asked. Raises InvalidRequestError without text, ConflictError on a closed ticket."""
-    if state(ticket) is State.CLOSED:
-        raise ConflictError("提问的人都已撤销，这张工单已关闭，回复不会有人看到。")
-    _record(ticket, Kind.REPLIED, now, agent, body=_text(body))
+def categorise(ticket: Ticket, category: str, agent: str, now: datetime) -> None:
+    """Correct the guessed category. Raises InvalidRequestError for an unknown one."""
+    _require_one_of(category, CATEGORY_NAMES, "类别")
+    if ticket.category != category:
+        history.record(ticket, Kind.CATEGORISED, now, agent, target=category)
+
+
+def prioritise(ticket: Ticket, priority: str, agent: str, now: datetime) -> None:
+    """Set the priority. Raises InvalidRequestError for an unknown one."""
+    _require_one_of(priority, PRIORITY_NAMES, "优先级")
+    if ticket.priority != priority:
+        history.record(ticket, Kind.PRIORITISED, now, agent, target=priority)
+
+
+def file(ticket: Ticket, module: str, agent: str, now: datetime, modules: Sequence[str]) -> None:
+    """Move a ticket to another module, to none with "". Raises InvalidRequestError for an unknown one."""
+    if module:
+        _require_one_of(module, modules, "模块")
+    if ticket.module != module:
+        history.record(ticket, Kind.FILED, now, agent, target=module)
+
+
+def note(ticket: Ticket, body: str, agent: str, now: datetime) -> None:
+    """Write something that only agents read. It may be about a person, so it is forgotten with the details."""
+    history.record(ticket, Kind.NOTED, now, agent, private=_text(body))
+
+
+def reply(ticket: Ticket, body: str, agent: str, now: datetime, to: Follower | None = None) -> None:
+    """Say something to everyone who asked, or to one of them. Raises InvalidRequestError without text, ConflictError on a closed ticket."""
+    _require_readers(ticket)
+    said, private = _said(body, to)
+    history.record(ticket, Kind.REPLIED, now, agent, body=said, private=private, follower=to)
+
+
+def ask(ticket: Ticket, body: str, agent: str, now: datetime, to: Follower | None = None) -> None:
+    """Ask everyone, or one of them, for what is missing; the ticket waits until somebody answers. Raises as `reply`."""
+    _require_open(ticket)
+    said, private = _said(body, to)
+    history.record(ticket, Kind.ASKED, now, agent, body=said, private=private, follower=to)
 
 
 def resolve(ticket: Ticket, agent: str, now: datetime, *, article: str = "", body: str = "") -> None:
@@ -232,99 +140,141 @@ def resolve(ticket: Ticket, agent: str, now: datetime, *, article: str = "", bod
     _require_open(ticket)
     if not article and not body.strip():
         raise InvalidRequestError("nothing_to_say", "解决工单要有答案：选一篇文章，或者写一段回复。")
-    _record(ticket, Kind.RESOLVED, now, agent, body=_text(body) if body.strip() else "", article=article)
+    history.record(ticket, Kind.RESOLVED, now, agent, body=_text(body) if body.strip() else "", article=article)
+    if article:
+        retire(ticket, agent, now, replaced_by=article)
 
 
-def confirm(ticket: Ticket, follower: Follower, now: datetime) -> None:
-    """Let the asker say that it is solved; the ticket is confirmed when one of them does after it was resolved. Raises ConflictError without a share."""
-    _require_share(follower)
-    follower.seen_at = now
-    if state(ticket) is State.RESOLVED:
-        _record(ticket, Kind.CONFIRMED, now, "asker")
+def reopen(ticket: Ticket, why: str, agent: str, now: datetime) -> None:
+    """Open a ticket again that ended too early. Does nothing while it is open. Raises ConflictError for one that nobody follows any more."""
+    if ticket.open:
+        return
+    if ticket.closed_as not in {"", "expired"}:
+        raise ConflictError("这张工单不能重新打开：提问人已撤销，或已合并、标为垃圾。合并和垃圾可以在“经过”里撤销。")
+    history.record(ticket, Kind.REOPENED, now, agent, private=why.strip())
 
 
-def reopen(ticket: Ticket, follower: Follower, why: str, now: datetime) -> None:
-    """Let an asker say that the answer did not help. Their reason goes to the agents. Does nothing while it is open. Raises ConflictError without a share."""
-    _require_share(follower)
-    if why.strip():
-        add_details(follower, f"{follower.details}\n{why}".strip(), follower.contact)
-    if state(ticket) in {State.RESOLVED, State.CONFIRMED}:
-        _record(ticket, Kind.REOPENED, now, "asker", body=masked(why.strip()))
+def expire(ticket: Ticket, now: datetime) -> None:
+    """Close a resolved ticket that nobody confirmed in time."""
+    if ticket.state == State.RESOLVED:
+        history.record(ticket, Kind.EXPIRED, now, SYSTEM)
 
 
-def has_news(follower: Follower) -> bool:
-    """Tell whether an agent said something since this person last looked."""
-    news = last_news(follower.ticket)
-    return news is not None and (follower.seen_at is None or news > follower.seen_at)
+def spam(ticket: Ticket, agent: str, now: datetime) -> None:
+    """Close a ticket as no question at all. It can be taken back."""
+    if ticket.closed_as != "spam":
+        history.record(ticket, Kind.SPAM, now, agent)
 
 
-def of_person(session: Session, person: str, limit: int = 100) -> list[Follower]:
-    """Return a person's shares that were not withdrawn, newest first."""
-    query = select(Follower).where(Follower.person == person, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True)).order_by(Follower.id.desc())
-    return list(session.scalars(query.options(selectinload(Follower.ticket)).limit(limit)))
+def suggest(ticket: Ticket, article: str, now: datetime) -> None:
+    """Note that an article seems to answer an open ticket by now; a suggestion that was dismissed is not made again."""
+    if ticket.open and ticket.suggested != article and not any(event.kind == Kind.DISMISSED and event.article == article for event in ticket.events):
+        history.record(ticket, Kind.SUGGESTED, now, SYSTEM, article=article)
 
 
-def newest(session: Session, limit: int = 500) -> list[Ticket]:
-    """Return the newest tickets with their people, newest first."""
-    return list(session.scalars(select(Ticket).options(selectinload(Ticket.followers)).order_by(Ticket.number.desc()).limit(limit)))
+def dismiss(ticket: Ticket, agent: str, now: datetime) -> None:
+    """Say that the suggested article does not answer it."""
+    if ticket.suggested:
+        history.record(ticket, Kind.DISMISSED, now, agent, article=ticket.suggested)
 
 
-def open_tickets(session: Session) -> list[Ticket]:
-    """Return every open ticket with its people, however many there are: none may drop out of sight."""
-    numbers = select(TicketEvent.ticket_number).where(TicketEvent.id.in_(_last_decisions()), TicketEvent.kind.in_([kind.value for kind in _OPENING]))
-    return list(session.scalars(select(Ticket).options(selectinload(Ticket.followers)).where(Ticket.number.in_(numbers)).order_by(Ticket.number)))
+def publish(ticket: Ticket, kind: str, body: str, agent: str, role: str, now: datetime, expires_at: datetime) -> None:
+    """Show a reply above the hits to everybody who asks the like, in the place of an earlier one of this ticket.
+
+    Raises InvalidRequestError for an unknown kind, no or too long text, or an end that is past or more than 90 days away.
+    """
+    _require_one_of(kind, PUBLIC_KINDS, "公开回复的种类")
+    body = _text(body)
+    if len(body) > MAX_PUBLIC:
+        raise InvalidRequestError("too_long", f"公开回复最多 {MAX_PUBLIC} 字。请删减，或写成文章。")
+    if not now < expires_at <= now + LONGEST_PUBLIC:
+        raise InvalidRequestError("bad_field", "公开回复要有到期日，最长 90 天。到期前可以再延长，长期有用的请写成文章。")
+    if ticket.closed_as in {"spam", "merged"}:
+        raise ConflictError("这张工单已合并或标为垃圾，不能公开回复。")
+    for live in live_public_replies(ticket, now):
+        live.ended_at = now
+    history.record(ticket, Kind.PUBLISHED, now, agent, body=body, target=kind)
+    history.session_of(ticket).add(
+        PublicReply(ticket_number=ticket.number, kind=kind, body=body, author=agent, role=role, at=now, expires_at=expires_at, replaced_by="")
+    )
 
 
-def closed_tickets(session: Session, limit: int = 500) -> list[Ticket]:
-    """Return the newest tickets that are not open, with their people."""
-    numbers = select(TicketEvent.ticket_number).where(TicketEvent.id.in_(_last_decisions()), TicketEvent.kind.not_in([kind.value for kind in _OPENING]))
-    query = select(Ticket).options(selectinload(Ticket.followers)).where(Ticket.number.in_(numbers)).order_by(Ticket.number.desc()).limit(limit)
-    return list(session.scalars(query))
+def retire(ticket: Ticket, agent: str, now: datetime, *, replaced_by: str = "") -> None:
+    """Take the public reply down, because it is over or because an article says it better."""
+    live = live_public_replies(ticket, now)
+    for one in live:
+        one.ended_at, one.replaced_by = now, replaced_by
+    if live:
+        history.record(ticket, Kind.RETIRED, now, agent, article=replaced_by)
 
 
-def decisions(session: Session) -> dict[str, int]:
-    """Return how many tickets there are by the last event that opened or ended them."""
-    counted = select(TicketEvent.kind, func.count()).where(TicketEvent.id.in_(_last_decisions())).group_by(TicketEvent.kind)
-    return {str(kind): int(count) for kind, count in session.execute(counted)}
+def live_public_replies(ticket: Ticket, now: datetime) -> list[PublicReply]:
+    """Return the ticket's public replies that are shown now: one, or none."""
+    query = select(PublicReply).where(PublicReply.ticket_number == ticket.number, PublicReply.ended_at.is_(None), PublicReply.expires_at > now)
+    return list(history.session_of(ticket).scalars(query))
 
 
-def _last_decisions() -> Select[int]:
-    """Select, for each ticket, the last event that opened or ended it."""
-    deciding = [kind.value for kind in (*_OPENING, Kind.RESOLVED, Kind.CONFIRMED, Kind.WITHDRAWN)]
-    return select(func.max(TicketEvent.id)).where(TicketEvent.kind.in_(deciding)).group_by(TicketEvent.ticket_number)
+def undo(session: Session, ticket: Ticket, event_id: int, agent: str, now: datetime) -> None:
+    """Take back one of the agents' steps. What it changed is as it was before; steps of others stay.
+
+    Raises InvalidRequestError for what cannot be undone, ConflictError when later steps rest on it.
+    """
+    event = next((one for one in ticket.events if one.id == event_id), None)
+    if event is None or not _may_be_undone(event):
+        raise InvalidRequestError("not_undoable", "这一步不能撤销。回复已经发给提问人，可以再补充一句更正。")
+    if any(other.undoes == event.id for other in ticket.events):
+        return
+    kind = Kind(event.kind)
+    if kind is Kind.RESOLVED and ticket.state != State.RESOLVED:
+        raise ConflictError("提问人已经确认或重新打开，不能再撤销解决。可以直接重新打开工单。")
+    if kind in {Kind.MOVED_OUT, Kind.MERGED}:
+        regroup.move_back(session, ticket, event, agent, now)
+    if kind is Kind.PUBLISHED:
+        for live in live_public_replies(ticket, now):
+            live.ended_at = now
+    history.record(ticket, Kind.UNDONE, now, agent, undoes=event.id, target=event.kind)
 
 
-def news_for(session: Session, person: str) -> int:
-    """Return how many of a person's questions have a reply that they have not seen."""
-    unseen = (Follower.seen_at.is_(None)) | (TicketEvent.at > Follower.seen_at)
-    mine = (Follower.person == person, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True))
-    replies = TicketEvent.kind.in_([Kind.REPLIED.value, Kind.RESOLVED.value])
-    joined = select(func.count(func.distinct(Follower.id))).join(TicketEvent, TicketEvent.ticket_number == Follower.ticket_number)
-    return session.scalar(joined.where(*mine, replies, unseen)) or 0
+def undoable(ticket: Ticket) -> list[TicketEvent]:
+    """Return the steps that an agent may still take back, the latest first; of several about the same thing only the last."""
+    undone = {event.undoes for event in ticket.events}
+    found: dict[str, TicketEvent] = {}
+    for event in ticket.events:
+        if _may_be_undone(event) and event.id not in undone:
+            found[event.kind if event.kind != Kind.MOVED_OUT else f"{event.id}"] = event
+    if ticket.state != State.RESOLVED:
+        found.pop(Kind.RESOLVED, None)
+    if ticket.closed_as != "spam":
+        found.pop(Kind.SPAM, None)
+    if ticket.closed_as != "merged":
+        found.pop(Kind.MERGED, None)
+    return sorted(found.values(), key=lambda event: -event.id)
 
 
-def by_demand(tickets: Iterable[Ticket]) -> list[Ticket]:
-    """Order by people waiting, then by all people, then oldest first: one loud person does not lead the queue."""
-    return sorted(tickets, key=lambda ticket: (-waiting(ticket), -len(followers(ticket)), ticket.number))
+def _may_be_undone(event: TicketEvent) -> bool:
+    """Moves that were themselves the undoing of a move carry no list of what they moved."""
+    moved = event.kind in {Kind.MOVED_OUT, Kind.MERGED}
+    return event.kind in UNDOABLE and event.actor not in {ASKER, SYSTEM} and (not moved or bool(event.data))
 
 
-def _session_of(ticket: Ticket) -> Session:
-    """Return the session that a stored ticket belongs to."""
-    session = object_session(ticket)
-    if session is None:
-        raise ValueError("a ticket outside a session can only be read")
-    return session
+def _said(body: str, to: Follower | None) -> tuple[str, str]:
+    """Return what is said to all and what is said to one person: one of them is ""."""
+    return (_text(body), "") if to is None else ("", _text(body))
+
+
+def _require_one_of(value: str, known: Collection[str], what: str) -> None:
+    if value not in known:
+        raise InvalidRequestError("bad_field", f"没有这个{what}：“{value[:40]}”。请从列表里选。")
 
 
 def _require_open(ticket: Ticket) -> None:
-    if not is_open(ticket):
-        raise ConflictError("这张工单已经解决或关闭。刷新页面看看最新状态；要继续处理，请等提问人重新打开。")
+    if not ticket.open:
+        raise ConflictError("这张工单已经解决或关闭。刷新页面看看最新状态；要继续处理，先点“重新打开”。")
 
 
-def _require_share(follower: Follower) -> None:
-    """Refuse to let somebody who withdrew speak for those who still wait."""
-    if follower.withdrawn_at is not None:
-        raise ConflictError("你已撤销这个提问，不能再操作。如果还需要答案，请再搜索一次并记下问题。")
+def _require_readers(ticket: Ticket) -> None:
+    if ticket.closed_as in {"withdrawn", "merged", "spam"}:
+        raise ConflictError("这张工单已关闭（提问人都已撤销、已合并或标为垃圾），回复不会有人看到。")
 
 
 def _text(body: str) -> str:
@@ -334,7 +284,3 @@ def _text(body: str) -> str:
     if len(body) > MAX_TEXT:
         raise InvalidRequestError("too_long", f"回复最多 {MAX_TEXT} 字。请删减，或写成文章。")
     return body
-
-
-def _record(ticket: Ticket, kind: Kind, now: datetime, actor: str, body: str = "", article: str = "") -> None:
-    ticket.events.append(TicketEvent(kind=kind.value, at=now, actor=actor, body=body, article=article))

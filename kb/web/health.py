@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify
@@ -13,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from indexer.build import last_outcome
 from indexer.errors import IndexerError
 from kb.search.models import Intent
-from kb.tickets import lifecycle
+from kb.tickets.queue import counts_by_state
+from kb.tickets.standing import State
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -64,13 +64,9 @@ def _figures(services: Services) -> CollectorRegistry:
         counted = select(Intent.verdict, func.count()).where(Intent.superseded_by.is_(None), Intent.staff.is_(False)).group_by(Intent.verdict)
         for verdict, count in session.execute(counted):
             intents.labels(verdict).set(count)
-        counts = Counter(lifecycle.state(ticket) for ticket in lifecycle.open_tickets(session))
-        ended = lifecycle.decisions(session)
-    counts[lifecycle.State.RESOLVED] = ended.get(lifecycle.Kind.RESOLVED, 0)
-    counts[lifecycle.State.CONFIRMED] = ended.get(lifecycle.Kind.CONFIRMED, 0)
-    counts[lifecycle.State.CLOSED] = ended.get(lifecycle.Kind.WITHDRAWN, 0)
-    for state in lifecycle.State:
-        tickets.labels(state.value).set(counts[state])
+        counts = counts_by_state(session)
+    for state in State:
+        tickets.labels(state.value).set(counts.get(state.value, 0))
     published = services.library.current()
     Gauge("kb_articles", "Published articles", registry=registry).set(len(published.articles))
     Gauge("kb_sections", "Published sections", registry=registry).set(len(published.sections))

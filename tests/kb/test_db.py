@@ -73,7 +73,7 @@ def test_commits_are_durable_and_references_are_checked(db, now):
     with db.read() as session:
         pragmas = {name: session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys", "trusted_schema")}
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
-    orphan = Follower(ticket_number=7, person="p", token="t", wording="w", waiting=True, joined_at=now, details="", contact="")
+    orphan = Follower(ticket_number=7, person="p", token="t", wording="w", waiting=True, joined_at=now, contact="")
     with pytest.raises(IntegrityError), db.write() as session:
         session.add(orphan)
 

@@ -32,11 +32,13 @@ def test_a_follower_never_sees_what_another_added_or_how_they_asked(asker, secon
     assert asker.get(f"/api/v1/tickets/{ticket['token']}").json["followers"] == 2
 
 
-def test_details_and_contact_are_stored_and_replaced(asker, ticket, read):
-    for details in ("三楼", "五楼"):
-        assert asker.post(f"/api/v1/tickets/{ticket['token']}/details", json={"details": details, "contact": "8001"}).json == {"status": "ok"}
-    fields = asker.page(ticket["path"]).form(f"{ticket['path']}/details", {"details": ""})["fields"]
-    assert (fields["details"], fields["contact"]) == ("五楼", "8001")
+def test_details_are_added_and_the_contact_is_replaced(asker, agent, ticket, read):
+    for details, contact in (("三楼", "8001"), ("其实是五楼", "8002")):
+        assert asker.post(f"/api/v1/tickets/{ticket['token']}/details", json={"details": details, "contact": contact}).json == {"status": "ok"}
+    assert asker.page(ticket["path"]).form(f"{ticket['path']}/details", {"details": ""})["fields"]["contact"] == "8002"
+    desk = read(agent.get("/desk/1001").text).text
+    assert all(word in desk for word in ("三楼", "其实是五楼", "8002"))
+    assert "8001" not in desk
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from kb.errors import ConflictError
 from kb.search.answerability import Verdict
 from kb.search.intents import Trigger
 from kb.search.models import Intent
-from kb.tickets import lifecycle
+from kb.tickets import history, lifecycle, queue, shares
 from kb.tickets.intake import Finished, receipt_of, record
-from kb.tickets.lifecycle import State
 from kb.tickets.models import FIRST_NUMBER, Ticket
+from kb.tickets.shares import Wording
+from kb.tickets.standing import State
 
 MARS = "火星基地的补给船几点到"
 SHOP = "宠物医院怎么挂号"
@@ -43,10 +44,10 @@ def tickets(db):
         with db.read() as session:
             return {
                 ticket.number: (
-                    lifecycle.state(ticket),
+                    State(ticket.state),
                     ticket.question,
-                    [one.person for one in lifecycle.followers(ticket)],
-                    lifecycle.waiting(ticket),
+                    [one.person for one in shares.followers(ticket)],
+                    ticket.waiting,
                     {phrasing.text: phrasing.asked for phrasing in ticket.phrasings},
                 )
                 for ticket in session.scalars(select(Ticket))
@@ -61,7 +62,7 @@ def with_ticket(db, now):
 
     def with_ticket_(do, number=FIRST_NUMBER, at=60):
         with db.write() as session:
-            ticket = lifecycle.find(session, number)
+            ticket = history.find(session, number)
             do(ticket, ticket.followers[0], now + timedelta(seconds=at))
 
     return with_ticket_
@@ -217,7 +218,7 @@ def test_a_revision_joins_a_ticket_that_is_there_and_closes_its_own(ask, tickets
 
 def test_a_ticket_that_an_agent_touched_is_not_reworded(ask, tickets, with_ticket):
     ask(MARS, id_="one")
-    with_ticket(lambda ticket, _, at: lifecycle.assign(ticket, "agent", at), at=1)
+    with_ticket(lambda ticket, _, at: lifecycle.assign(ticket, "agent", "agent", at), at=1)
     ask(SHOP, 5, id_="one")
     found = tickets()
     assert found[FIRST_NUMBER][:3] == (State.ASSIGNED, MARS, ["asker"])
@@ -226,7 +227,7 @@ def test_a_ticket_that_an_agent_touched_is_not_reworded(ask, tickets, with_ticke
 
 def test_a_revision_that_is_answered_keeps_the_share_in_a_touched_ticket(ask, tickets, with_ticket):
     ask(MARS, id_="one")
-    with_ticket(lambda ticket, _, at: lifecycle.reply(ticket, "agent", "在查", at), at=1)
+    with_ticket(lambda ticket, _, at: lifecycle.reply(ticket, "在查", "agent", at), at=1)
     assert ask("审批中的单据能撤销吗", 5, id_="one").number == FIRST_NUMBER
     assert tickets()[FIRST_NUMBER][2] == ["asker"]
 
@@ -247,7 +248,7 @@ def test_a_refinement_of_somebody_else_is_not_mine(ask, tickets):
 
 def test_undo_takes_my_share_back_and_asking_again_opens_anew(ask, tickets, with_ticket, db):
     ask(MARS, id_="one")
-    with_ticket(lifecycle.withdraw)
+    with_ticket(shares.withdraw)
     assert tickets()[FIRST_NUMBER][:3] == (State.CLOSED, MARS, [])
     assert receipt_of(db, "one", "asker").number is None
     assert ask(MARS, 70, id_="one").number is None
@@ -263,7 +264,7 @@ def test_a_resolved_ticket_is_not_joined(ask, tickets, with_ticket):
 def test_a_reopened_ticket_is_joined_again(ask, with_ticket):
     ask(MARS)
     with_ticket(lambda ticket, _, at: lifecycle.resolve(ticket, "agent", at, body="八点"))
-    with_ticket(lambda ticket, share, at: lifecycle.reopen(ticket, share, "没到", at))
+    with_ticket(lambda _, share, at: shares.reopen(share, "没到", at))
     assert ask(MARS, 100, person="colleague").number == FIRST_NUMBER
 
 
@@ -382,7 +383,7 @@ def test_a_second_question_in_similar_words_leaves_the_first_one_its_promise(ask
 
 def test_words_that_somebody_added_details_to_are_never_replaced(ask, tickets, with_ticket):
     number = ask("幼儿园学费能报吗").number
-    with_ticket(lambda _, share, __: lifecycle.add_details(share, "孩子在总部园", ""))
+    with_ticket(lambda _, share, at: shares.add_details(share, "孩子在总部园", "", at))
     ask("幼儿园学费能报吗 2026年的", 5)
     assert tickets()[number][1] == "幼儿园学费能报吗"
 
@@ -391,10 +392,10 @@ def test_no_ticket_drops_out_of_sight_however_many_there_are(db, ask, now):
     ask(MARS)
     with db.write() as session:
         for number in range(600):
-            ticket = lifecycle.open_ticket(session, f"没人等的问题{number}", "", now)
-            lifecycle.join(ticket, f"person {number}", ticket.question, f"key {number}", now, receipt=False)
+            ticket = history.open_ticket(session, f"没人等的问题{number}", now)
+            shares.join(ticket, f"person {number}", Wording(ticket.question, f"key {number}"), now, receipt=False)
     with db.read() as session:
-        found = lifecycle.open_tickets(session)
+        found = queue.open_tickets(session)
         assert len(found) == 601
         assert found[0].question == MARS
-        assert lifecycle.decisions(session) == {"opened": 601}
+        assert queue.counts_by_state(session) == {"new": 601}

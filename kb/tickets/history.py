@@ -1,0 +1,135 @@
+"""The only writer of what happened to tickets: an event is added, and what all of them add up to is written beside it in the same transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, delete, func, insert, select
+from sqlalchemy.orm import object_session
+
+from kb.errors import NotFoundError
+from kb.tickets.models import FIRST_NUMBER, Detail, Follower, Phrasing, PhrasingTerm, Ticket, TicketEvent
+from kb.tickets.standing import ASKER, Kind, Standing, fold, opening
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+_TOO_LARGE = 2**63
+"""From here on a number is none that SQLite can hold."""
+
+
+def find(session: Session, number: int) -> Ticket:
+    """Return a ticket. Raises NotFoundError."""
+    ticket = session.get(Ticket, number) if 0 <= number < _TOO_LARGE else None
+    if ticket is None:
+        raise NotFoundError(f"没有工单 T-{number}。请从工单列表里选择。")
+    return ticket
+
+
+def open_ticket(session: Session, question: str, now: datetime, *, module: str = "", category: str = "", priority: str = "") -> Ticket:
+    """Open a ticket for a masked question; module, category and priority are guesses."""
+    last = session.scalar(select(func.max(Ticket.number)))
+    opened_as = {"module": module, "category": category, "priority": priority}
+    ticket = Ticket(
+        number=max(FIRST_NUMBER, (last or 0) + 1), question=question, opened_as=opened_as, opened_at=now, changed_at=now, people=0, waiting=0, version=0
+    )
+    _write(ticket, opening(opened_as))
+    session.add(ticket)
+    record(ticket, Kind.OPENED, now, ASKER, body=question)
+    return ticket
+
+
+def record(
+    ticket: Ticket,
+    kind: Kind,
+    now: datetime,
+    actor: str,
+    *,
+    body: str = "",
+    private: str = "",
+    article: str = "",
+    target: str = "",
+    follower: Follower | None = None,
+    undoes: int | None = None,
+    data: dict[str, list[Any]] | None = None,
+) -> TicketEvent:
+    """Add an event and bring the ticket's standing up to date. `private` is kept apart from `body`, to be forgotten in time."""
+    session = session_of(ticket)
+    event = TicketEvent(kind=kind.value, at=now, actor=actor, body=body, article=article, target=target, undoes=undoes, data=data)
+    event.follower_id = follower.id if follower is not None else None
+    if private:
+        event.detail = Detail(body=private, follower_id=event.follower_id)
+    ticket.events.append(event)
+    session.flush()
+    ticket.version, ticket.changed_at = event.id, now
+    was_open = ticket.open
+    _write(ticket, standing(ticket))
+    if ticket.open != was_open or kind is Kind.OPENED:
+        reindex(ticket)
+    return event
+
+
+def standing(ticket: Ticket) -> Standing:
+    """Return what the ticket's events add up to."""
+    return fold(ticket.events, opening(ticket.opened_as))
+
+
+def count_people(ticket: Ticket) -> None:
+    """Count again who has a share in a ticket, and who of them waits; to be called after any share has changed."""
+    session = session_of(ticket)
+    session.flush()
+    counted = select(func.count(), func.count(case((Follower.waiting.is_(True), 1)))).where(
+        Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None)
+    )
+    ticket.people, ticket.waiting = (int(count) for count in session.execute(counted).one())
+
+
+def add_phrasing(ticket: Ticket, phrasing: Phrasing) -> None:
+    """Give a ticket another wording, by which others find it while it is open."""
+    session = session_of(ticket)
+    ticket.phrasings.append(phrasing)
+    session.flush()
+    if ticket.open:
+        _insert_terms(session, [phrasing])
+
+
+def drop_phrasing(ticket: Ticket, phrasing: Phrasing) -> None:
+    """Forget a wording that nobody asks any more."""
+    session = session_of(ticket)
+    session.execute(delete(PhrasingTerm).where(PhrasingTerm.phrasing_id == phrasing.id))
+    ticket.phrasings.remove(phrasing)
+    session.delete(phrasing)
+    session.flush()
+
+
+def reindex(ticket: Ticket) -> None:
+    """Let the wordings of an open ticket be found, and those of a closed one not."""
+    session = session_of(ticket)
+    mine = select(Phrasing.id).where(Phrasing.ticket_number == ticket.number)
+    session.execute(delete(PhrasingTerm).where(PhrasingTerm.phrasing_id.in_(mine)))
+    if ticket.open:
+        _insert_terms(session, ticket.phrasings)
+
+
+def session_of(ticket: Ticket) -> Session:
+    """Return the session that a stored ticket belongs to."""
+    session = object_session(ticket)
+    if session is None:
+        raise ValueError("a ticket outside a session can only be read")
+    return session
+
+
+def _write(ticket: Ticket, now: Standing) -> None:
+    """Write the standing beside the events."""
+    ticket.state, ticket.open, ticket.assignee = now.state.value, now.open, now.assignee
+    ticket.module, ticket.category, ticket.priority = now.module, now.category, now.priority
+    ticket.closed_as, ticket.merged_into, ticket.suggested = now.closed_as, now.merged_into, now.suggested
+    ticket.news_at, ticket.resolved_at, ticket.ended_at = now.news_at, now.resolved_at, now.ended_at
+
+
+def _insert_terms(session: Session, phrasings: list[Phrasing]) -> None:
+    rows = [{"term": term, "phrasing_id": phrasing.id} for phrasing in phrasings if phrasing.asked for term in phrasing.terms]
+    if rows:
+        session.execute(insert(PhrasingTerm), rows)

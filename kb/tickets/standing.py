@@ -1,0 +1,185 @@
+"""What the events of a ticket add up to. Pure: the same events give the same standing, whoever asks and whenever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+ASKER = "asker"
+"""The actor of what a person who asked did; which one stands in the event's `follower_id`."""
+SYSTEM = "system"
+"""The actor of what the program did by itself."""
+
+
+class State(StrEnum):
+    """Where a ticket stands."""
+
+    NEW = "new"
+    ASSIGNED = "assigned"
+    IN_PROGRESS = "in_progress"
+    WAITING = "waiting"
+    RESOLVED = "resolved"
+    CONFIRMED = "confirmed"
+    CLOSED = "closed"
+
+
+OPEN = frozenset({State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.WAITING})
+"""States in which people still wait for an answer, so that others may join."""
+
+
+class Kind(StrEnum):
+    """What happened. `target` and `data` of an event mean what stands beside its kind."""
+
+    OPENED = "opened"
+    REWORDED = "reworded"
+    ASSIGNED = "assigned"  # target: who has it now, "" for nobody
+    CATEGORISED = "categorised"  # target: the category
+    PRIORITISED = "prioritised"  # target: the priority
+    FILED = "filed"  # target: the module
+    NOTED = "noted"
+    REPLIED = "replied"
+    ASKED = "asked"
+    ADDED = "added"
+    RESOLVED = "resolved"
+    CONFIRMED = "confirmed"
+    RATED = "rated"  # target: 1 to 5
+    REOPENED = "reopened"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    MOVED_OUT = "moved_out"  # target: the other ticket's number; data: what was moved
+    MOVED_IN = "moved_in"  # target: the other ticket's number
+    MERGED = "merged"  # target: the number of the ticket that goes on; data: what was moved
+    SPAM = "spam"
+    PUBLISHED = "published"  # target: the kind of public reply
+    RETIRED = "retired"
+    SUGGESTED = "suggested"  # article: what may answer it by now
+    DISMISSED = "dismissed"
+    UNDONE = "undone"  # undoes: the event that no longer counts
+
+
+NEWS = frozenset({Kind.REPLIED, Kind.ASKED, Kind.RESOLVED})
+"""What those who asked are told of."""
+UNDOABLE = frozenset(
+    {Kind.ASSIGNED, Kind.CATEGORISED, Kind.PRIORITISED, Kind.FILED, Kind.RESOLVED, Kind.MOVED_OUT, Kind.MERGED, Kind.SPAM, Kind.DISMISSED, Kind.PUBLISHED}
+)
+"""What an agent may take back. Nobody can take back what others have read."""
+
+
+class Happened(Protocol):
+    """An event, as far as the fold looks at it."""
+
+    id: int
+    kind: str
+    at: datetime
+    actor: str
+    article: str
+    target: str
+    undoes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What all events of a ticket add up to. `closed_as` says why a closed one is closed: `withdrawn`, `expired`, `merged` or `spam`."""
+
+    state: State = State.NEW
+    assignee: str = ""
+    category: str = ""
+    priority: str = ""
+    module: str = ""
+    closed_as: str = ""
+    merged_into: int | None = None
+    suggested: str = ""
+    news_at: datetime | None = None
+    resolved_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """True while people wait for an answer."""
+        return self.state in OPEN
+
+
+def opening(guessed: Mapping[str, str]) -> Standing:
+    """Return how a ticket stood when it was opened, from what was guessed then: `module`, `category` and `priority`."""
+    return Standing(module=guessed["module"], category=guessed["category"], priority=guessed["priority"])
+
+
+def fold(events: Iterable[Happened], begin: Standing) -> Standing:
+    """Return what `events`, in the order of their ids, make of a ticket that opened as `begin`. Undone ones do not count."""
+    listed = list(events)
+    undone = {event.undoes for event in listed if event.kind == Kind.UNDONE}
+    now = begin
+    for event in listed:
+        if event.id not in undone:
+            now = _after(now, event)
+    return now
+
+
+def _after(now: Standing, event: Happened) -> Standing:
+    kind = Kind(event.kind)
+    if kind in NEWS:
+        now = replace(now, news_at=event.at)
+    effect = _EFFECTS.get(kind)
+    return effect(now, event) if effect else now
+
+
+def _assigned(now: Standing, event: Happened) -> Standing:
+    states = {State.NEW: State.ASSIGNED} if event.target else {State.ASSIGNED: State.NEW}
+    return replace(now, assignee=event.target, state=states.get(now.state, now.state))
+
+
+def _worked_on(now: Standing, _: Happened) -> Standing:
+    return replace(now, state=State.IN_PROGRESS) if now.open else now
+
+
+def _asked(now: Standing, _: Happened) -> Standing:
+    return replace(now, state=State.WAITING) if now.open else now
+
+
+def _added(now: Standing, _: Happened) -> Standing:
+    return replace(now, state=State.IN_PROGRESS) if now.state is State.WAITING else now
+
+
+def _resolved(now: Standing, event: Happened) -> Standing:
+    return replace(now, state=State.RESOLVED, suggested="", resolved_at=event.at, ended_at=event.at)
+
+
+def _confirmed(now: Standing, _: Happened) -> Standing:
+    return replace(now, state=State.CONFIRMED) if now.state is State.RESOLVED else now
+
+
+def _reopened(now: Standing, _: Happened) -> Standing:
+    return replace(now, state=State.IN_PROGRESS, closed_as="", resolved_at=None, ended_at=None)
+
+
+def _closed(reason: str) -> Callable[[Standing, Happened], Standing]:
+    def effect(now: Standing, event: Happened) -> Standing:
+        into = int(event.target) if event.kind == Kind.MERGED else None
+        return replace(now, state=State.CLOSED, closed_as=reason, merged_into=into, suggested="", ended_at=now.ended_at or event.at)
+
+    return effect
+
+
+_EFFECTS: dict[Kind, Callable[[Standing, Happened], Standing]] = {
+    Kind.ASSIGNED: _assigned,
+    Kind.CATEGORISED: lambda now, event: replace(now, category=event.target),
+    Kind.PRIORITISED: lambda now, event: replace(now, priority=event.target),
+    Kind.FILED: lambda now, event: replace(now, module=event.target),
+    Kind.REPLIED: _worked_on,
+    Kind.ASKED: _asked,
+    Kind.ADDED: _added,
+    Kind.RESOLVED: _resolved,
+    Kind.CONFIRMED: _confirmed,
+    Kind.REOPENED: _reopened,
+    Kind.EXPIRED: _closed("expired"),
+    Kind.WITHDRAWN: _closed("withdrawn"),
+    Kind.MERGED: _closed("merged"),
+    Kind.SPAM: _closed("spam"),
+    Kind.SUGGESTED: lambda now, event: replace(now, suggested=event.article),
+    Kind.DISMISSED: lambda now, _: replace(now, suggested=""),
+}

@@ -20,6 +20,7 @@ _COMMANDS = {
     "eval": "kb.commands.evaluate:eval_",
     "tickets": "kb.commands.tickets:tickets",
     "db": "kb.commands.database:db",
+    "person": "kb.commands.person:person",
     "user": "kb.commands.accounts:user",
 }
 """Where each command stands."""

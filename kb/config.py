@@ -62,6 +62,11 @@ class Config:
         return self.data / "index"
 
     @property
+    def files(self) -> Path:
+        """The folder of the files that people add to tickets."""
+        return self.data / "files"
+
+    @property
     def secure(self) -> bool:
         """True when people come by https."""
         return self.base_url.startswith("https://")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import kb.models  # noqa: F401 - relationships between tables resolve once all are known
 from indexer.published import Library
 from kb.clock import utc_now
 from kb.db import Database
+from kb.files import FileStore
+from kb.tickets.public import PublicReplies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +28,16 @@ class Services:
     db: Database
     library: Library
     now: Callable[[], datetime] = field(default=utc_now)
+
+    @cached_property
+    def files(self) -> FileStore:
+        """The files that people add to tickets."""
+        return FileStore(self.config.files)
+
+    @cached_property
+    def public_replies(self) -> PublicReplies:
+        """What agents said to everybody who asks the like."""
+        return PublicReplies(self.db, self.now)
 
     @classmethod
     def of(cls, config: Config) -> Services:

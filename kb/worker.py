@@ -14,6 +14,8 @@ from indexer.build import build, fingerprint, last_outcome
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError
 from indexer.published import current_id, verify
 from kb.accounts.sign_in import sweep
+from kb.tickets import loop, retention
+from kb.web.models import forget
 
 if TYPE_CHECKING:
     from kb.services import Services
@@ -25,7 +27,7 @@ LOOK_EVERY = 2.0
 RETRY_AFTER = timedelta(seconds=30)
 """Rest after a build that the disk refused; the same articles are then tried again."""
 SWEEP_EVERY = 150
-"""Looks between two sweeps of expired sessions."""
+"""Looks between two sweeps of what has expired: sessions, stored answers."""
 
 
 class Worker:
@@ -36,6 +38,7 @@ class Worker:
         self._services = services
         self._seen = ""
         self._verified: str | None = None
+        self._asked_again = ""
         self._again_after = datetime.min.replace(tzinfo=UTC)
         self._stopped = threading.Event()
 
@@ -46,6 +49,7 @@ class Worker:
         looks = 0
         while not self._stopped.wait(LOOK_EVERY):
             self.look()
+            self.close_answered()
             if looks % SWEEP_EVERY == 0:
                 self._sweep()
             looks += 1
@@ -76,6 +80,25 @@ class Worker:
             log.info("build_published", build=outcome.build, articles=outcome.articles, sections=outcome.sections)
         return True
 
+    def close_answered(self) -> bool:
+        """Ask the questions of open tickets again of a build that is new; tell whether it was. What fails is tried again at the next look."""
+        services = self._services
+        if current_id(services.config.index) in {None, self._asked_again}:
+            return False
+        try:
+            published = services.library.current()
+            if published.id == self._asked_again:
+                return False
+            closed = loop.close_answered(services.db, published, services.now())
+        except (IndexerError, SQLAlchemyError) as error:
+            log.exception("loop_failed", reason=type(error).__name__)
+            return False
+        self._asked_again = published.id
+        log.info("loop_closed", resolved=closed.resolved, suggested=closed.suggested)
+        if closed.unknown:
+            log.warning("unknown_tickets", named_in_answers=closed.unknown)
+        return True
+
     def _whole(self) -> bool:
         """Tell whether the published build can be opened by whoever starts now; looked at once per build."""
         index = self._services.config.index
@@ -89,8 +112,13 @@ class Worker:
         return True
 
     def _sweep(self) -> None:
+        services, now = self._services, self._services.now()
         try:
-            with self._services.db.write() as session:
-                sweep(session, self._services.now())
-        except SQLAlchemyError as error:
+            with services.db.write() as session:
+                sweep(session, now)
+                forget(session, now)
+            retention.close_unconfirmed(services.db, now)
+            retention.forget(services.db, services.files, now)
+            retention.tidy(services.db, services.files, now)
+        except (SQLAlchemyError, OSError) as error:
             log.exception("sweep_failed", reason=type(error).__name__)

@@ -9,19 +9,24 @@ from flask import Blueprint, jsonify, request
 
 from kb.errors import InvalidRequestError
 from kb.search.answer import answer, as_json
+from kb.search.answerability import Verdict
 from kb.search.intents import Trigger
 from kb.tickets.intake import Finished, record
 from kb.web.forms import clean, json_object, number_arg, text_of
+from kb.web.idempotency import once
 from kb.web.limits import MAX_URL
 from kb.web.visitor import person_named, visitor
+from kb.web.wording import public_kind, role_name
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
+    from sqlalchemy.orm import Session
 
     from indexer.published import Published
     from kb.search.answer import Answer
     from kb.services import Services
     from kb.tickets.intake import Receipt
+    from kb.tickets.public import Reply
 
 _MAX_QUERY = 50_000
 _MAX_ID = 64
@@ -36,22 +41,33 @@ def blueprint(services: Services) -> Blueprint:
     def search() -> ResponseReturnValue:
         published = services.library.current()
         said = asked_answer(published, limit=number_arg("limit", 10, 1, 50))
-        return jsonify(as_json(said, services.config.base_url))
+        public = services.public_replies.matching(published, said.question.text) if said.verdict is not Verdict.EMPTY else None
+        return jsonify(as_json(said, services.config.base_url) | ({"reply": _reply_json(public)} if public else {}))
 
     @views.post("/intents")
     def intents() -> ResponseReturnValue:
         data, published = json_object(), services.library.current()
+        query = text_of(data, "query", most=_MAX_QUERY)
         finished = Finished(
             intent_id=text_of(data, "intent_id", most=_MAX_ID),
-            query=text_of(data, "query", most=_MAX_QUERY),
+            query=query,
             trigger=_trigger(data.get("trigger")),
             person=visitor().person or person_named(data.get("visitor")) or f"i:{text_of(data, 'intent_id', most=_MAX_ID)}",
             opened=_opened(text_of(data, "opened", most=200, required=False), published),
             rank=_rank(data.get("rank")),
             staff=visitor().working,
+            reply=services.public_replies.matching(published, query),
         )
-        receipt = record(services.db, published, finished, services.now(), services.config.tickets_per_hour)
-        return jsonify(receipt_json(receipt, services.config.base_url)), 201 if receipt.new else 200
+        with once(services, finished.person) as turn:
+            if turn.stored is not None:
+                return turn.stored
+
+            def keep(session: Session, receipt: Receipt) -> None:
+                turn.keep(session, *_told(receipt, services.config.base_url))
+
+            receipt = record(services.db, published, finished, services.now(), services.config.tickets_per_hour, keep if turn.keyed else None)
+            body, status = _told(receipt, services.config.base_url)
+            return jsonify(body), status
 
     @views.get("/suggest")
     def suggest() -> ResponseReturnValue:
@@ -88,6 +104,23 @@ def receipt_json(receipt: Receipt, base_url: str) -> dict[str, Any]:
     ticket = None if receipt.number is None else {"number": receipt.number, "url": f"{base_url}/t/{receipt.token}", "followers": receipt.followers}
     body: dict[str, Any] = {"verdict": receipt.verdict.value, "ticket": ticket}
     return body | {"limited": True} if receipt.limited else body
+
+
+def _told(receipt: Receipt, base_url: str) -> tuple[dict[str, Any], int]:
+    return receipt_json(receipt, base_url), 201 if receipt.new else 200
+
+
+def _reply_json(reply: Reply) -> dict[str, Any]:
+    """Return a public reply as plain text with what it is; `open` tells whether somebody may still join those who wait."""
+    return {
+        "kind": reply.kind,
+        "kind_name": public_kind(reply.kind),
+        "text": reply.body,
+        "role": role_name(reply.role),
+        "at": reply.at.isoformat(),
+        "expires_at": reply.expires_at.isoformat(),
+        "open": reply.open,
+    }
 
 
 def _trigger(value: object) -> Trigger:

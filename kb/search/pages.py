@@ -35,6 +35,7 @@ def blueprint(services: Services) -> Blueprint:
         said = asked_answer(published)
         intent_id = request.args.get("i", "")[:64]
         receipt = receipt_of(services.db, intent_id, visitor().person) if intent_id and visitor().person else None
+        public = services.public_replies.matching(published, said.question.text) if said.verdict is not Verdict.EMPTY else None
         found_in = {hit.article.module for hit in said.hits}
         template = "search/results.html" if request.args.get("part") == "results" else "search/search.html"
         return render_template(
@@ -42,6 +43,7 @@ def blueprint(services: Services) -> Blueprint:
             said=said,
             query=clean(request.args.get("q", "")),
             receipt=receipt,
+            public=public,
             published=published,
             module=request.args.get("module", ""),
             examples=published.suggest(said.question.text, visitor().audience, _EXAMPLES) if said.verdict is Verdict.EMPTY else [],
@@ -58,7 +60,8 @@ def blueprint(services: Services) -> Blueprint:
         if trigger not in {Trigger.ENTER.value, Trigger.UNSOLVED.value}:
             raise InvalidRequestError("bad_field", "这个按钮已失效，请刷新页面再试。")
         intent_id = request.form.get("i", "")[:64] or secrets.token_urlsafe(16)
-        finished = Finished(intent_id, query, Trigger(trigger), visitor().person or f"i:{intent_id}", staff=visitor().working)
+        reply = services.public_replies.matching(published, query)
+        finished = Finished(intent_id, query, Trigger(trigger), visitor().person or f"i:{intent_id}", staff=visitor().working, reply=reply)
         record(services.db, published, finished, services.now(), services.config.tickets_per_hour)
         module = request.form.get("module", "")
         shown = {"q": query[:400], "module": module if module in {known.id for known in published.modules} else "", "i": intent_id}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
@@ -15,7 +16,7 @@ import pytest
 import structlog
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from indexer.published import Library
 from kb import logs
@@ -281,6 +282,26 @@ def rows(services):
             return {table.name: [tuple(row) for row in session.execute(select(table))] for table in Base.metadata.sorted_tables}
 
     return read_
+
+
+@pytest.fixture
+def statements(services):
+    """Collect the SQL of a block: `with statements() as seen: …; assert len(seen) <= 5`."""
+
+    @contextmanager
+    def collect():
+        seen: list[str] = []
+
+        def note(*call: object) -> None:
+            seen.append(str(call[2]))
+
+        event.listen(services.db.engine, "before_cursor_execute", note)
+        try:
+            yield seen
+        finally:
+            event.remove(services.db.engine, "before_cursor_execute", note)
+
+    return collect
 
 
 @pytest.fixture

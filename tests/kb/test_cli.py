@@ -28,6 +28,9 @@ COMMANDS = [
     "eval",
     "tickets",
     "tickets list",
+    "person",
+    "person export",
+    "person delete",
     "db",
     "db upgrade",
     "user",
@@ -352,3 +355,15 @@ def test_the_installed_program_prints_json_and_nothing_else(tmp_path, folder):
     assert (searched.returncode, json.loads(searched.stdout)["verdict"]) == (0, "answered")
     assert (tmp_path / "real").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "real" / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_person_is_handed_over_and_forgotten_from_the_command_line(kb):
+    code, out, _ = kb("user", "add", "李雷", "--role", "asker", "--json")
+    assert code == 0
+    code, out, _ = kb("person", "export", "李雷")
+    assert (code, json.loads(out)["tickets"]) == (0, [])
+    code, out, _ = kb("person", "delete", "李雷", "--yes", "--json")
+    assert (code, json.loads(out)) == (0, {"removed": {"questions": 0, "tickets": 0, "details": 0, "files": 0, "feedback": 0}})
+    code, out, said = kb("person", "export", "谁都不是")
+    assert (code, out) == (1, "")
+    assert "nothing is kept about" in said

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from indexer import build as building
 from indexer.build import current_id, last_outcome, rollback
 from kb import worker as working
 from kb.accounts import sign_in
+from kb.tickets import history, lifecycle, shares
+from kb.tickets.models import Detail, Ticket
+from kb.tickets.shares import Wording
+from kb.web.models import StoredAnswer
 from kb.worker import Worker
 
 BROKEN = "---\ntitle: 坏了\nkinds: faq\n---\n正文"
@@ -140,11 +146,15 @@ def test_what_has_expired_is_swept(worker, product, clock):
         sign_in.new_link(session, user, product.now())
         sign_in.start_session(session, user, product.now())
         assert sign_in.note_try(session, "客服小林", product.now(), right=False) is None
+        session.add(StoredAnswer(digest="a" * 64, body_digest="b" * 64, status=201, body="{}", at=product.now() - timedelta(days=7)))
     clock.forward(minutes=31)
     worker._sweep()  # noqa: SLF001 - run() calls it, and never ends
     with product.db.engine.connect() as connection:
-        left = {table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() for table in ("staff_sessions", "sign_in_links", "failed_sign_ins")}  # noqa: S608 - three names
-    assert left == {"staff_sessions": 0, "sign_in_links": 0, "failed_sign_ins": 0}
+        left = {
+            table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()  # noqa: S608 - four names
+            for table in ("staff_sessions", "sign_in_links", "failed_sign_ins", "stored_answers")
+        }
+    assert left == {"staff_sessions": 0, "sign_in_links": 0, "failed_sign_ins": 0, "stored_answers": 0}
 
 
 def test_a_disk_that_fails_is_shown_and_tried_again_after_a_rest(worker, product, clock, monkeypatch):
@@ -158,3 +168,30 @@ def test_a_disk_that_fails_is_shown_and_tried_again_after_a_rest(worker, product
     clock.at += working.RETRY_AFTER
     assert worker.look()
     assert last_outcome(product.config.index).ok
+
+
+def test_a_published_answer_closes_the_tickets_that_it_names(worker, product, write, article, app_of):
+    _looks(worker)
+    client = app_of(product).test_client()
+    client.get("/")
+    number = client.ask("食堂几点开门").json["ticket"]["number"]
+    assert [worker.close_answered(), worker.close_answered()] == [True, False]
+    write({"office/canteen.md": article("食堂十一点半开门。\n", "食堂几点开门", questions=["食堂开门时间"], answers=[f"T-{number}"])})
+    _looks(worker)
+    assert worker.close_answered() is True
+    assert "已解决" in client.get("/mine").text
+
+
+def test_the_sweep_closes_what_nobody_objected_to_and_forgets_what_is_over(worker, product, clock):
+    with product.db.write() as session:
+        made = history.open_ticket(session, "打印机卡纸", clock())
+        share = shares.join(made, "asker", Wording("打印机卡纸", "key"), clock(), receipt=True)
+        shares.add_details(share, "在三楼", None, clock())
+        lifecycle.resolve(made, "小李", clock(), body="重启打印机。")
+    clock.forward(days=7)
+    worker._sweep()
+    clock.forward(days=90)
+    worker._sweep()
+    with product.db.read() as session:
+        assert session.scalars(select(Ticket.state)).all() == ["closed"]
+        assert session.scalars(select(Detail.body)).all() == [""]

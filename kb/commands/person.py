@@ -1,0 +1,46 @@
+"""`kb person`: what is kept about one person, handed over or forgotten."""
+
+from __future__ import annotations
+
+import click
+
+from kb import person as persons
+from kb.commands.database import DatabaseCommand, services_now, upgrade
+from kb.console import as_json_option, print_json, say
+
+
+@click.group()
+def person() -> None:
+    """Hand over or forget what is kept about one person.
+
+    WHO is the address of one of their tickets (/t/…), the name of an account, or an id as the export shows it.
+    """
+
+
+@person.command("export", cls=DatabaseCommand)
+@click.argument("who")
+def person_export(who: str) -> None:
+    """Print everything that is kept about a person as JSON."""
+    services = services_now()
+    upgrade(services)
+    with services.db.read() as session:
+        found = persons.export(session, persons.identify(session, who))
+    print_json(found)
+
+
+@person.command("delete", cls=DatabaseCommand)
+@click.argument("who")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
+@as_json_option
+def person_delete(who: str, yes: bool, as_json_: bool) -> None:  # noqa: FBT001
+    """Forget a person: questions, details, contacts and files. It cannot be undone."""
+    services = services_now()
+    upgrade(services)
+    if not yes:
+        click.confirm(f"forget everything that is kept about {who}? this cannot be undone", abort=True, err=True)
+    with services.db.write() as session:
+        removed = persons.forget(session, services.files, persons.identify(session, who), services.now())
+    if as_json_:
+        print_json({"removed": removed})
+    else:
+        say("forgotten: " + ", ".join(f"{count} {name}" for name, count in removed.items()))

@@ -1,0 +1,71 @@
+"""Somebody asks what is kept about them, or wants to be forgotten."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from sqlalchemy import select
+
+from kb import person
+from kb.errors import NotFoundError
+from kb.tickets.models import Attachment, Detail, Follower, Ticket
+
+SECRETS = ("五楼的打印机", "分机8001", "还是不行，我急用")
+
+
+@pytest.fixture
+def known(asker, agent, ticket, services, now):
+    """An asker who has left traces everywhere; returns their person id."""
+    asker.submit(ticket["path"], f"{ticket['path']}/details", details=SECRETS[0], contact=SECRETS[1])
+    asker.post("/api/v1/feedback", json={"article": "invoices/verify-failed", "helpful": False, "reason": "看不懂"})
+    agent.submit("/desk/1001", "/desk/1001/resolve", body="重启打印机。")
+    asker.submit(ticket["path"], f"{ticket['path']}/reopen", details=SECRETS[2])
+    kept = services.files.keep(io.BytesIO(b"a,b\n1,2\n"), "清单.csv")
+    with services.db.write() as session:
+        share = session.scalars(select(Follower)).one()
+        session.add(Attachment(follower_id=share.id, name=kept.name, media_type=kept.media_type, size=kept.size, digest=kept.digest, at=now))
+        return share.person
+
+
+def test_a_person_is_found_by_a_ticket_an_account_or_an_id(services, known, ticket, intruder):
+    with services.db.read() as session:
+        for who in (ticket["url"], ticket["path"], ticket["token"], known):
+            assert person.identify(session, who) == known
+        assert person.identify(session, "员工小钱").startswith("u:")
+        for nobody in ("", "谁", "/t/", "c:0", "https://example.com/t/x"):
+            with pytest.raises(NotFoundError, match="nothing is kept"):
+                person.identify(session, nobody)
+
+
+def test_the_export_holds_everything_that_the_person_said_and_was_told_and_nobody_elses_words(services, known, second_asker):
+    other = second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].removeprefix("http://localhost")
+    second_asker.submit(other, f"{other}/details", details="同事的秘密")
+    with services.db.read() as session:
+        found = json.dumps(person.export(session, known), ensure_ascii=False)
+    assert all(text in found for text in (*SECRETS, "打印机卡纸怎么处理", "重启打印机。", "清单.csv", "invoices/verify-failed"))
+    assert "同事的秘密" not in found
+
+
+def test_who_is_forgotten_is_nowhere_any_more_and_still_counted_as_somebody(services, known, asker, ticket, rows, now, log):
+    with services.db.write() as session:
+        removed = person.forget(session, services.files, known, now)
+    assert removed == {"questions": 1, "tickets": 1, "details": 2, "files": 1, "feedback": 1}
+    left = repr(rows()) + log()
+    assert not [text for text in (*SECRETS, known, ticket["token"], "看不懂") if text in left]
+    assert asker.get(ticket["path"]).status_code == 404
+    assert "打印机卡纸" not in asker.get("/mine").text
+    with services.db.read() as session:
+        assert session.scalars(select(Ticket)).one().people == 1
+        with pytest.raises(NotFoundError):
+            person.identify(session, known)
+
+
+def test_forgetting_one_leaves_the_others_alone(services, known, second_asker, now):
+    other = second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].removeprefix("http://localhost")
+    second_asker.submit(other, f"{other}/details", details="同事的秘密")
+    with services.db.write() as session:
+        person.forget(session, services.files, known, now)
+    with services.db.read() as session:
+        assert "同事的秘密" in session.scalars(select(Detail.body)).all()

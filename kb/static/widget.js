@@ -1,19 +1,18 @@
 /* Zhida 知答 help widget: <script src="https://HOST/widget/v1.js" defer></script>
    Options on the tag: data-label, data-position (right|left), data-module, data-theme (auto|light|dark).
    From the page: kb("open"), kb("close"), kb("toggle"), kb("search", text), kb("destroy").
-   Promises: one node in the host page, no request before first use, no style in or out, nothing thrown. */
-(function () {
-  "use strict";
+   Promises: one node in the host page, no request before first use, no style in or out, nothing thrown.
+   Served behind intents.js in one function (kb/widget/pages.py): `begin` and `step` are that file's. */
 
-  const DEBOUNCE = 120, REST = 5000, SLOW = 400, PATIENCE = 8000; // ms
-  const SEARCHED = 400, KEPT = 2000; // characters the server reads of a search, of a finished question
-  const OFFLINE = "暂时连不上帮助中心，请稍后再试。";
-  const EMPTY = "再多说几个字，比如“发票查验失败”";
-  const LIMITED = "这一小时记下的问题太多了，请稍后再试，急用请直接联系财务支持。";
-  const UNSOLVED = "没找到？记下我的问题";
+const SLOW = 400, PATIENCE = 8000; // ms
+const SEARCHED = 400; // characters the server reads of a search
+const OFFLINE = "暂时连不上帮助中心，请稍后再试。";
+const EMPTY = "再多说几个字，比如“发票查验失败”";
+const LIMITED = "这一小时记下的问题太多了，请稍后再试，急用请直接联系财务支持。";
+const UNSOLVED = "没找到？记下我的问题";
 
-  const DARK = "--bg:#1a1e20;--ink:#e4e8e9;--soft:#a3adb1;--line:#363d40;--accent:#8fc1d8;--on:#10202a;--mark:#27434f;--tint:#22282b;color-scheme:dark";
-  const CSS = `
+const DARK = "--bg:#1a1e20;--ink:#e4e8e9;--soft:#a3adb1;--line:#363d40;--accent:#8fc1d8;--on:#10202a;--mark:#27434f;--tint:#22282b;color-scheme:dark";
+const CSS = `
 :host{all:initial!important;display:contents!important;direction:ltr!important}
 *,::before,::after{box-sizing:border-box}
 [hidden]{display:none!important}
@@ -82,529 +81,462 @@ mark{background:var(--mark);color:var(--ink)}
 @media (forced-colors:active){.note{border:1px solid}mark{forced-color-adjust:none;background:Mark;color:MarkText}}
 @media print{.root{display:none}}`;
 
-  function warn(...words) {
-    console.warn("[zhida]", ...words);
+function warn(...words) {
+  console.warn("[zhida]", ...words);
+}
+
+/* Wraps a handler so that nothing of ours surfaces in the host page. */
+const safely = (action) => (...given) => {
+  try { return action(...given); } catch (error) { return warn(error); }
+};
+
+/* Makes an element. An attribute that is a function listens to the event of that name; attributes and children that are null or false are left out. */
+function el(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name, safely(value));
+    else if (value !== false && value != null) node.setAttribute(name, value);
   }
+  return fill(node, ...children);
+}
 
-  /* Wraps a handler so that nothing of ours surfaces in the host page. */
-  const safely = (action) => (...given) => {
-    try { return action(...given); } catch (error) { return warn(error); }
-  };
+function fill(node, ...children) {
+  node.textContent = "";
+  node.append(...children.filter((child) => child));
+  return node;
+}
 
-  /* Makes an element. An attribute that is a function listens to the event of that name; attributes and children that are null or false are left out. */
-  function el(tag, attributes, ...children) {
-    const node = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (typeof value === "function") node.addEventListener(name, safely(value));
-      else if (value !== false && value != null) node.setAttribute(name, value);
+/* Returns 32 random hexadecimal digits. Not crypto.randomUUID: it is missing on intranets without TLS. */
+function random() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/* Returns an absolute address, or null for one that must not be followed. */
+function address(target, from) {
+  try {
+    const url = new URL(target, from);
+    return /^(https?|mailto|tel):$/.test(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+let policy = null; // made once: a page that allows our policy refuses a second of its name
+
+/* Returns the server's HTML as nodes. The server has sanitised it; the host page should not need to trust that: no scripts, no attributes but these. */
+function nodes(html, from) {
+  const out = document.createDocumentFragment();
+  try {
+    policy = policy || (window.trustedTypes ? trustedTypes.createPolicy("zhida", { createHTML: (text) => text }) : { createHTML: String });
+    const parsed = new DOMParser().parseFromString(policy.createHTML(html), "text/html").body;
+    parsed.querySelectorAll("script,style,link,meta,base,template,iframe,object,embed,form,input,button,svg,math").forEach((node) => node.remove());
+    for (const node of parsed.querySelectorAll("*")) {
+      for (const { name, value } of Array.from(node.attributes)) {
+        const kept = /^(href|src)$/.test(name) ? address(value, from) : /^(alt|title|start|colspan|rowspan)$/.test(name) ? value : null;
+        if (kept === null) node.removeAttribute(name);
+        else node.setAttribute(name, kept);
+      }
+      if (node.localName === "a") Object.assign(node, { target: "_blank", rel: "noopener noreferrer" });
+      if (node.localName === "table") {
+        const wide = el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "表格" });
+        node.replaceWith(wide);
+        wide.append(node);
+      }
     }
-    return fill(node, ...children);
+    out.append(...parsed.childNodes);
+  } catch { // Trusted Types without our policy: the words
+    out.append(html.replace(/<[^>]*>/g, ""));
+  }
+  return out;
+}
+
+/* Sends and returns JSON. Rejects when the network or the server fails or takes too long; `status` is on the error. */
+async function request(url, options, stop = new AbortController()) {
+  const late = setTimeout(() => stop.abort(), PATIENCE);
+  try {
+    const response = await fetch(url, { credentials: "omit", signal: stop.signal, ...options });
+    const data = await response.json();
+    if (response.ok) return data;
+    throw Object.assign(new Error(`${url.split("?")[0]} ${response.status} ${JSON.stringify(data)}`), { status: response.status });
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+function post(url, body) {
+  return request(url, { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
+let known = "";
+
+/* Returns who asks: one random id for this browser, or for this page where nothing can be stored. */
+function visitor() {
+  try {
+    known = localStorage.getItem("kb-visitor") || known || random();
+    localStorage.setItem("kb-visitor", known);
+  } catch {
+    known = known || random();
+  }
+  return known;
+}
+
+function start(script) {
+  const base = new URL(script.src).origin, api = `${base}/api/v1`;
+  const label = script.dataset.label || "帮助";
+
+  let panel, input, body, status; // built at the first opening
+  let state = begin({ newId: random, live: /Android/.test(navigator.userAgent) });
+  let timer, latest = new AbortController();
+  let asked = ""; // the text whose results are on screen, or on their way
+  let receipt = null; // {text, node, ticket} of the last finished question that has something to say
+  let place = null; // where it is shown, when not on top
+  let back = null; // what had the focus before the panel
+
+  const launch = el("button", { class: "launch", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", click: toggle }, label);
+  const root = el("div", { class: oneOf("position", "right", "left"), lang: "zh-CN", role: "region", "aria-label": label }, launch);
+  root.classList.add("root");
+  root.dataset.theme = oneOf("theme", "auto", "light", "dark");
+  const host = document.createElement("zhida-help");
+  const shadow = host.attachShadow({ mode: "open" });
+  try {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(CSS);
+    shadow.adoptedStyleSheets = [sheet];
+  } catch {
+    shadow.append(el("style", { nonce: script.nonce }, CSS));
+  }
+  shadow.append(root);
+  // The page's shortcuts and focus guards would take our box for a plain element: what is typed here stays here.
+  for (const type of ["keydown", "keypress", "keyup", "input", "paste", "focusin", "focusout"]) {
+    shadow.addEventListener(type, (event) => event.stopPropagation());
+  }
+  const leave = safely(() => tell({ type: "leave" }));
+  window.addEventListener("pagehide", leave);
+  document.body.append(host);
+
+  function oneOf(name, ...allowed) {
+    const value = script.dataset[name] || allowed[0];
+    if (allowed.includes(value)) return value;
+    warn(`data-${name}="${value}" must be one of ${allowed.join(", ")}`);
+    return allowed[0];
   }
 
-  function fill(node, ...children) {
-    node.textContent = "";
-    node.append(...children.filter((child) => child));
+  // What happens and what follows
+
+  function tell(event) {
+    const at = performance.now(), next = step(state, event, at);
+    state = next.state;
+    for (const effect of next.effects) carry(effect, at);
+  }
+
+  function carry({ search: text, typing, clear, send, told, wake }, at) {
+    if (text) search(text, typing);
+    else if (clear) blank();
+    else if (send) post(`${api}/intents`, { ...send, visitor: visitor() }).then(
+      safely((said) => tell({ type: "stored", question: send, said })),
+      safely((error) => {
+        warn(error);
+        tell({ type: "failed", question: send, taken: error.status === 409 });
+      }));
+    else if (told) conclude(told);
+    else {
+      clearTimeout(timer);
+      if (wake !== null) timer = setTimeout(safely(() => tell({ type: "tick" })), wake - at);
+    }
+  }
+
+  /* Takes what is in the box as it stands, without waiting for another key. */
+  function look() {
+    tell({ type: "input", text: input.value, ready: true });
+  }
+
+  // The panel
+
+  function build() {
+    input = el("input", {
+      type: "search", enterkeyhint: "search", "aria-label": "搜索帮助", placeholder: "说说遇到的问题", autocomplete: "off", autocapitalize: "off",
+      spellcheck: "false", compositionstart: tell, compositionend: () => tell({ type: "compositionend", text: input.value }),
+      input: (event) => tell({ type: "input", text: input.value, composing: event.isComposing }),
+    });
+    body = el("div", { class: "body" });
+    status = el("p", { class: "unseen", role: "status" });
+    const dialog = { role: "dialog", "aria-modal": "true", "aria-label": label };
+    panel = el("div", { class: "panel", tabindex: -1, hidden: "", keydown: pressed, ...dialog },
+      el("div", { class: "bar", role: "search" }, input, el("button", { class: "quiet", type: "button", click: close }, "关闭")), body,
+      el("div", { class: "end soft" }, el("span", { class: "keys" }, "↑↓ 选择　Enter 打开　Esc 关闭"), newTab(`${base}/`, "打开帮助中心")), status);
+    root.append(panel);
+  }
+
+  function isOpen() {
+    return Boolean(panel) && !panel.hidden;
+  }
+
+  function open() {
+    if (!host.isConnected) document.body.append(host); // a page that swaps its body
+    if (!panel) build();
+    if (!isOpen()) back = document.activeElement;
+    flip(true);
+    input.focus({ preventScroll: true });
+    look();
+  }
+
+  function close() {
+    if (!isOpen()) return;
+    leave();
+    const inside = shadow.activeElement; // else the person is at work elsewhere on the page
+    flip(false);
+    if (inside) (back && back.isConnected && back !== host && back !== document.body ? back : launch).focus({ preventScroll: true });
+  }
+
+  function toggle() {
+    if (isOpen()) close();
+    else open();
+  }
+
+  function flip(opened) {
+    panel.hidden = !opened;
+    launch.hidden = opened;
+    launch.setAttribute("aria-expanded", opened);
+  }
+
+  function pressed(event) {
+    if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return; // 229: the input method's
+    const at = shadow.activeElement || panel, key = event.key;
+    let done = true;
+    if (key === "Escape") close();
+    else if (key === "Tab") done = trap(at, event.shiftKey);
+    else if (key === "/" && at !== input) input.select();
+    else if (key === "Enter" && at === input) ask("enter", input.value);
+    else if (key === "ArrowDown") done = move(at, 1);
+    else if (key === "ArrowUp") done = move(at, -1);
+    else done = false;
+    if (done) event.preventDefault();
+  }
+
+  function stops(selector) {
+    return Array.from(panel.querySelectorAll(selector)).filter((node) => node.getClientRects().length);
+  }
+
+  /* Carries the focus round at either end. Returns false when the browser's own step stays inside. */
+  function trap(at, backwards) {
+    const all = stops('a[href],button,input,[tabindex="0"]');
+    if (all.some((one) => at.compareDocumentPosition(one) & (backwards ? 2 : 4))) return false;
+    all[backwards ? all.length - 1 : 0].focus();
+    return true;
+  }
+
+  /* Moves along box, answer, hits and the last button. Returns false when the focus is on none of them. */
+  function move(at, by) {
+    const all = [input, ...stops(".stop")], here = all.indexOf(at), next = all[here + by];
+    if (here >= 0 && next) next.focus();
+    return here >= 0;
+  }
+
+  function ask(trigger, text, where = null) {
+    place = where;
+    tell({ type: trigger, text });
+  }
+
+  // What is on screen
+
+  function search(text, typing) {
+    asked = text;
+    latest.abort();
+    const mine = latest = new AbortController();
+    const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, ...(typing && { typing: 1 }) });
+    if (script.dataset.module) params.set("module", script.dataset.module);
+    const fresh = () => mine === latest && text === asked;
+    const slow = setTimeout(() => fresh() && !body.querySelector(".foot") && draw(el("p", { class: "soft" }, "正在查找…")), SLOW);
+    request(`${api}/search?${params}`, {}, mine)
+      .then((answer) => fresh() && show(text, answer))
+      .catch((error) => fresh() && fail(error))
+      .finally(() => clearTimeout(slow));
+  }
+
+  /* Shows these nodes below the receipt of the same text, if there is one. */
+  function draw(...content) {
+    const kept = receipt && receipt.text === asked;
+    if (!kept) receipt = null;
+    fill(body, el("div", {}, kept && receipt.node), ...content);
+    hideOffers();
+  }
+
+  function say(words) {
+    status.textContent = words;
+  }
+
+  function blank() {
+    asked = "";
+    latest.abort();
+    draw(el("p", { class: "soft" }, "输入几个字就开始查找，比如“发票查验失败”。没有答案的问题，我们会替你记下来，请同事回答。"));
+    say("");
+  }
+
+  function fail(error) {
+    warn(error);
+    draw(el("p", {}, OFFLINE), button("重试", () => {
+      input.focus();
+      look();
+    }));
+    asked = "";
+    tell({ type: "lost" });
+    say(OFFLINE);
+  }
+
+  function show(text, answer) {
+    // Half a word is too early for a verdict: its hits are those of the words that it may become.
+    const early = answer.unfinished && !answer.answer && (answer.hits.length > 0 || answer.verdict !== "empty");
+    const verdict = early ? "early" : answer.verdict;
+    const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, url: address(hit.url, base), name: hit.heading || hit.title }));
+    const best = answer.answer && hits.shift();
+    const missing = early ? "" : answer.reason.missing.join("、");
+    const corrected = verdict !== "empty" && answer.corrected ? `已按“${answer.corrected}”搜索` : "";
+    const weak = corrected && !missing ? "" : "没有找到完全对应的答案";
+    const words = { empty: EMPTY, unanswered: "没有找到答案", weak, early: hits.length ? "" : "还没有对得上的内容，接着输入试试" }[verdict];
+    draw(
+      corrected && el("p", { class: "soft" }, corrected),
+      words && el("p", {}, words, verdict !== "empty" && missing && `（没有提到：${missing}）`, hits.length > 0 && "，下面的内容可能有关"),
+      best && answerOf(text, best, answer.answer),
+      hits.length > 0 && el("ol", { class: "hits", "aria-label": "相关内容" }, ...hits.map((hit) => hitOf(text, hit))),
+      verdict !== "empty" && footOf(text));
+    body.scrollTop = 0;
+    say([corrected, words || (best ? `找到答案：${best.name}` : `${hits.length} 条结果`)].filter(Boolean).join("，"));
+  }
+
+  function newTab(href, words, attributes) {
+    return el("a", { href, target: "_blank", rel: "noopener", ...attributes }, words);
+  }
+
+  function button(words, click, style) {
+    return el("button", { type: "button", class: style, click }, words);
+  }
+
+  function soft(words) {
+    return el("span", { class: "soft" }, words);
+  }
+
+  /* Makes a link to a hit; opening it, by whichever button or key, finishes the question. */
+  function linkTo(text, hit, words, attributes) {
+    const opened = (event) => event.button < 2 && tell({ type: "open", text, opened: hit.article, rank: hit.rank });
+    return newTab(hit.url, words, { click: opened, auxclick: opened, ...attributes });
+  }
+
+  function hitOf(text, hit) {
+    return el("li", {}, linkTo(text, hit, hit.name, { class: "stop" }), hit.title !== hit.name && soft(hit.title),
+      el("p", { class: "cut" }, nodes(hit.snippet, base)));
+  }
+
+  function answerOf(text, hit, html) {
+    const ask = el("div", { class: "ask", role: "group", "aria-label": "反馈", tabindex: -1 });
+    askFeedback(ask, text, hit, "有帮助吗");
+    const all = linkTo(text, hit, "打开全文", { class: "stop", "aria-label": `打开全文：${hit.title}` });
+    return el("section", { "aria-label": "答案" }, soft(hit.title === hit.name ? "答案" : `答案 · ${hit.title}`), el("h2", {}, hit.name),
+      el("div", { class: "text" }, nodes(html, hit.url)), all, ask);
+  }
+
+  function askFeedback(ask, text, hit, words) {
+    const give = (helpful) => () => {
+      fill(ask, soft("谢谢"), !helpful && offer(text, ask)).focus({ preventScroll: true });
+      hideOffers();
+      post(`${api}/feedback`, { article: hit.article, anchor: hit.anchor, helpful, visitor: visitor() }).catch((error) => {
+        warn(error);
+        if (!receipt || !ask.contains(receipt.node)) askFeedback(ask, text, hit, OFFLINE);
+      });
+    };
+    fill(ask, soft(words), button("有帮助", give(true)), button("没帮助", give(false)));
+  }
+
+  function footOf(text) {
+    const foot = el("div", { class: "foot" });
+    return fill(foot, offer(text, foot));
+  }
+
+  /* Makes the button because of which no list is a dead end; what becomes of it stands in `where`. */
+  function offer(text, where) {
+    return button(UNSOLVED, () => ask("unsolved", text, where), "quiet stop offer");
+  }
+
+  function hideOffers() {
+    panel.querySelectorAll(".offer").forEach((one) => { one.hidden = Boolean(receipt && receipt.ticket); });
+  }
+
+  // Finished questions
+
+  /* Shows what became of a question, unless another text is asked by then. */
+  function conclude({ intent_id, query, trigger, said }) {
+    if (query !== asked) return;
+    if (said) keep(query, receiptOf(trigger, said, intent_id), said.ticket);
+    else keep(query, noteOf(OFFLINE, button("重试", () => ask(trigger, query, place), "quiet")));
+  }
+
+  function keep(text, node, ticket) {
+    if (receipt) receipt.node.remove();
+    receipt = node && { text, node, ticket };
+    if (!node) return;
+    (place && place.isConnected ? place : body.firstChild).append(node);
+    hideOffers();
+    if (shadow.activeElement !== input) node.focus({ preventScroll: true });
+    node.scrollIntoView({ block: "nearest" });
+    say(node.firstChild.textContent);
+  }
+
+  function noteOf(words, ...more) {
+    return el("div", { class: "note", tabindex: -1 }, el("p", {}, words), ...more);
+  }
+
+  function receiptOf(trigger, said, intent_id) {
+    if (said.limited) return noteOf(LIMITED);
+    if (said.ticket) return ticketOf(said.ticket, intent_id);
+    if (trigger === "enter") return null; // the results say it all
+    return noteOf(said.verdict === "empty" ? EMPTY : "收到了，谢谢。");
+  }
+
+  function ticketOf(ticket, intent_id) {
+    const number = String(ticket.number).replace(/^(?=\d)/, "T-");
+    const others = ticket.followers > 1 ? `，另有 ${ticket.followers - 1} 位同事在等` : "";
+    const url = address(ticket.url, base), token = new URL(url).pathname.split("/").pop();
+    const words = el("p", {}, `还没有答案，已替你记下（${number}）${others}`);
+    const undo = button("撤销", () => post(`${api}/tickets/${token}/withdraw`, {}).then(safely(() => {
+      tell({ type: "withdrawn", intent_id });
+      receipt = { ...receipt, ticket: null };
+      fill(node, fill(words, "已撤销")).focus({ preventScroll: true });
+      hideOffers();
+      say("已撤销");
+    })).catch(() => say(fill(words, OFFLINE).textContent)), "quiet");
+    const node = el("div", { class: "note", tabindex: -1 }, words, newTab(url, "补充说明"), undo);
     return node;
   }
 
-  /* Returns 32 random hexadecimal digits. Not crypto.randomUUID: it is missing on intranets without TLS. */
-  function random() {
-    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  }
+  // The page's side
 
-  /* Returns an absolute address, or null for one that must not be followed. */
-  function address(target, from) {
-    try {
-      const url = new URL(target, from);
-      return /^(https?|mailto|tel):$/.test(url.protocol) ? url.href : null;
-    } catch {
-      return null;
-    }
-  }
-
-  let policy = null; // made once: a page that allows our policy refuses a second of its name
-
-  /* Returns the server's HTML as nodes. The server has sanitised it; the host page should not need to trust that: no scripts, no attributes but these. */
-  function nodes(html, from) {
-    const out = document.createDocumentFragment();
-    try {
-      policy = policy || (window.trustedTypes ? trustedTypes.createPolicy("zhida", { createHTML: (text) => text }) : { createHTML: String });
-      const parsed = new DOMParser().parseFromString(policy.createHTML(html), "text/html").body;
-      parsed.querySelectorAll("script,style,link,meta,base,template,iframe,object,embed,form,input,button,svg,math").forEach((node) => node.remove());
-      for (const node of parsed.querySelectorAll("*")) {
-        for (const { name, value } of Array.from(node.attributes)) {
-          const kept = /^(href|src)$/.test(name) ? address(value, from) : /^(alt|title|start|colspan|rowspan)$/.test(name) ? value : null;
-          if (kept === null) node.removeAttribute(name);
-          else node.setAttribute(name, kept);
-        }
-        if (node.localName === "a") Object.assign(node, { target: "_blank", rel: "noopener noreferrer" });
-        if (node.localName === "table") {
-          const wide = el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "表格" });
-          node.replaceWith(wide);
-          wide.append(node);
-        }
-      }
-      out.append(...parsed.childNodes);
-    } catch { // Trusted Types without our policy: the words
-      out.append(html.replace(/<[^>]*>/g, ""));
-    }
-    return out;
-  }
-
-  /* Sends and returns JSON. Rejects when the network or the server fails or takes too long; `status` is on the error. */
-  async function request(url, options, stop = new AbortController()) {
-    const late = setTimeout(() => stop.abort(), PATIENCE);
-    try {
-      const response = await fetch(url, { credentials: "omit", signal: stop.signal, ...options });
-      const data = await response.json();
-      if (response.ok) return data;
-      throw Object.assign(new Error(`${url.split("?")[0]} ${response.status} ${JSON.stringify(data)}`), { status: response.status });
-    } finally {
-      clearTimeout(late);
-    }
-  }
-
-  function post(url, body) {
-    return request(url, { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  }
-
-  let known = "";
-
-  /* Returns who asks: one random id for this browser, or for this page where nothing can be stored. */
-  function visitor() {
-    try {
-      known = localStorage.getItem("kb-visitor") || known || random();
-      localStorage.setItem("kb-visitor", known);
-    } catch {
-      known = known || random();
-    }
-    return known;
-  }
-
-  /* Tells whether one text continues or shortens the other: then it is the same wish, still being typed. */
-  function related(a, b) {
-    return a.startsWith(b) || a.endsWith(b) || b.startsWith(a) || b.endsWith(a);
-  }
-
-  /* Tells whether a text may be half typed: one character, or Latin letters that may be pinyin. Nobody pressed anything: it is not finished. */
-  function halfTyped(text) {
-    const plain = text.normalize("NFKC");
-    return Array.from(plain).length < 2 || /^[a-z'’]+$/i.test(plain);
-  }
-
-  /* From texts to finished questions, one id for one wish. `send(question)` posts one and promises what became of it. */
-  function intents(send) {
-    let wish = {}; // the last one finished: {id, text, strength, outcome}
-    let pending = ""; // the fullest wording since then that was searched and not finished
-
-    /* Finishes a text and promises the outcome; undefined when there is nothing to finish. Said again and no louder, the first outcome stands. */
-    function finish(trigger, text, extra) {
-      const strength = ["open", "enter", "unsolved"].indexOf(trigger) + 1; // 0: idle, leave, next
-      if (!text || (!strength && halfTyped(text))) return undefined;
-      if (text !== wish.text) wish = { id: random(), text, strength: -1 };
-      if (strength <= wish.strength && trigger !== "open") return wish.outcome;
-      if (related(pending, text)) pending = "";
-      const mine = wish, before = { ...wish };
-      const outcome = send({ intent_id: mine.id, query: text.slice(0, KEPT), trigger, ...extra });
-      Object.assign(mine, strength > mine.strength && { strength, outcome });
-      outcome.catch((error) => {
-        warn(error);
-        Object.assign(mine, before, error.status === 409 && { id: random() }); // 409: the id belongs to another person by now
-        pending = pending || text;
-      });
-      return outcome;
-    }
-
-    /* Notes a text that is searched; the text that it replaces without refining it is finished by `next`. */
-    function note(text) {
-      if (!related(pending, text)) {
-        finish("next", pending);
-        pending = "";
-      }
-      const shortened = wish.text && (wish.text.startsWith(text) || wish.text.endsWith(text));
-      if (!shortened && text.length > pending.length) pending = text;
-    }
-
-    /* Finishes what was left standing: the text in the box, or the one that was deleted from it. */
-    function leave(text) {
-      if (text) note(text);
-      if (pending) finish("leave", text && related(pending, text) ? text : pending);
-    }
-
-    /* Forgets that the last question was sent: said again it is a new one, but only by Enter or a button. */
-    function withdraw() {
-      wish = { id: random(), text: wish.text, strength: 0 };
-    }
-
-    return { finish, note, leave, withdraw };
-  }
-
-  function start(script) {
-    const base = new URL(script.src).origin, api = `${base}/api/v1`;
-    const label = script.dataset.label || "帮助";
-    const wishes = intents((question) => post(`${api}/intents`, { ...question, visitor: visitor() }));
-
-    let panel, input, body, status; // built at the first opening
-    let composing = false, before = ""; // `before`: the text when composing began
-    let debounce, rest, latest = new AbortController();
-    let asked = ""; // the text whose results are on screen, or on their way
-    let receipt = null; // {text, node, ticket} of the last finished question that has something to say
-    let back = null; // what had the focus before the panel
-
-    const launch = el("button", { class: "launch", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", click: toggle }, label);
-    const root = el("div", { class: oneOf("position", "right", "left"), lang: "zh-CN", role: "region", "aria-label": label }, launch);
-    root.classList.add("root");
-    root.dataset.theme = oneOf("theme", "auto", "light", "dark");
-    const host = document.createElement("zhida-help");
-    const shadow = host.attachShadow({ mode: "open" });
-    try {
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync(CSS);
-      shadow.adoptedStyleSheets = [sheet];
-    } catch {
-      shadow.append(el("style", { nonce: script.nonce }, CSS));
-    }
-    shadow.append(root);
-    // The page's shortcuts and focus guards would take our box for a plain element: what is typed here stays here.
-    for (const type of ["keydown", "keypress", "keyup", "input", "paste", "focusin", "focusout"]) {
-      shadow.addEventListener(type, (event) => event.stopPropagation());
-    }
-    const leave = safely(() => {
-      clearTimeout(debounce);
-      clearTimeout(rest);
-      wishes.leave(current());
-    });
-    window.addEventListener("pagehide", leave);
-    document.body.append(host);
-
-    function oneOf(name, ...allowed) {
-      const value = script.dataset[name] || allowed[0];
-      if (allowed.includes(value)) return value;
-      warn(`data-${name}="${value}" must be one of ${allowed.join(", ")}`);
-      return allowed[0];
-    }
-
-    // The panel
-
-    function build() {
-      input = el("input", {
-        type: "search", enterkeyhint: "search", "aria-label": "搜索帮助", placeholder: "说说遇到的问题", autocomplete: "off", autocapitalize: "off",
-        spellcheck: "false", input: typed, compositionstart: compose, compositionend: composed,
-      });
-      body = el("div", { class: "body" });
-      status = el("p", { class: "unseen", role: "status" });
-      const dialog = { role: "dialog", "aria-modal": "true", "aria-label": label };
-      panel = el("div", { class: "panel", tabindex: -1, hidden: "", keydown: pressed, ...dialog },
-        el("div", { class: "bar", role: "search" }, input, el("button", { class: "quiet", type: "button", click: close }, "关闭")), body,
-        el("div", { class: "end soft" }, el("span", { class: "keys" }, "↑↓ 选择　Enter 打开　Esc 关闭"), newTab(`${base}/`, "打开帮助中心")), status);
-      root.append(panel);
-    }
-
-    function isOpen() {
-      return Boolean(panel) && !panel.hidden;
-    }
-
-    function open() {
-      if (!host.isConnected) document.body.append(host); // a page that swaps its body
-      if (!panel) build();
-      if (!isOpen()) back = document.activeElement;
-      flip(true);
-      input.focus({ preventScroll: true });
-      search();
-    }
-
-    function close() {
-      if (!isOpen()) return;
-      leave();
-      const inside = shadow.activeElement; // else the person is at work elsewhere on the page
-      flip(false);
-      if (inside) (back && back.isConnected && back !== host && back !== document.body ? back : launch).focus({ preventScroll: true });
-    }
-
-    function toggle() {
-      if (isOpen()) close();
-      else open();
-    }
-
-    function flip(opened) {
-      panel.hidden = !opened;
-      launch.hidden = opened;
-      launch.setAttribute("aria-expanded", opened);
-    }
-
-    function pressed(event) {
-      if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return; // 229: the input method's
-      const at = shadow.activeElement || panel, key = event.key;
-      let done = true;
-      if (key === "Escape") close();
-      else if (key === "Tab") done = trap(at, event.shiftKey);
-      else if (key === "/" && at !== input) input.select();
-      else if (key === "Enter" && at === input) submit();
-      else if (key === "ArrowDown") done = move(at, 1);
-      else if (key === "ArrowUp") done = move(at, -1);
-      else done = false;
-      if (done) event.preventDefault();
-    }
-
-    function stops(selector) {
-      return Array.from(panel.querySelectorAll(selector)).filter((node) => node.getClientRects().length);
-    }
-
-    /* Carries the focus round at either end. Returns false when the browser's own step stays inside. */
-    function trap(at, backwards) {
-      const all = stops('a[href],button,input,[tabindex="0"]');
-      if (all.some((one) => at.compareDocumentPosition(one) & (backwards ? 2 : 4))) return false;
-      all[backwards ? all.length - 1 : 0].focus();
-      return true;
-    }
-
-    /* Moves along box, answer, hits and the last button. Returns false when the focus is on none of them. */
-    function move(at, step) {
-      const all = [input, ...stops(".stop")], here = all.indexOf(at), next = all[here + step];
-      if (here >= 0 && next) next.focus();
-      return here >= 0;
-    }
-
-    // The box
-
-    function current() {
-      return input ? (composing ? before : input.value).trim() : "";
-    }
-
-    function compose() {
-      before = input.value;
-      composing = true;
-      clearTimeout(debounce);
-      clearTimeout(rest);
-    }
-
-    function composed() {
-      composing = false;
-      typed();
-      search();
-    }
-
-    function typed() {
-      if (composing) return;
-      clearTimeout(debounce);
-      clearTimeout(rest);
-      if (!current()) return search();
-      debounce = setTimeout(safely(search), DEBOUNCE);
-      rest = setTimeout(safely(() => isOpen() && wishes.finish("idle", current())), REST);
-    }
-
-    function submit() {
-      clearTimeout(rest);
-      search();
-      conclude("enter", current(), body.firstChild);
-    }
-
-    function search() {
-      clearTimeout(debounce);
-      const text = current();
-      if (text && text === asked) return;
-      asked = text;
+  const commands = {
+    open, close, toggle,
+    search(text) {
+      open();
+      input.value = text || "";
+      look();
+    },
+    destroy() {
+      close();
+      clearTimeout(timer);
       latest.abort();
-      if (!text) return blank();
-      wishes.note(text);
-      const mine = latest = new AbortController();
-      const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, typing: 1 });
-      if (script.dataset.module) params.set("module", script.dataset.module);
-      const fresh = () => mine === latest && text === asked;
-      const slow = setTimeout(() => fresh() && !body.querySelector(".foot") && draw(el("p", { class: "soft" }, "正在查找…")), SLOW);
-      request(`${api}/search?${params}`, {}, mine)
-        .then((answer) => fresh() && show(text, answer))
-        .catch((error) => fresh() && fail(error))
-        .finally(() => clearTimeout(slow));
-    }
+      window.removeEventListener("pagehide", leave);
+      host.remove();
+      if (window.kb === kb) delete window.kb;
+    },
+  };
+  const kb = safely((command, ...given) => {
+    if (Object.keys(commands).includes(command)) commands[command](...given);
+    else warn(`kb("${command}") is unknown; use one of ${Object.keys(commands).join(", ")}`);
+  });
+  if (window.kb === undefined) window.kb = kb;
+  else warn("window.kb belongs to somebody else: the button works, kb() does not");
+}
 
-    // What is on screen
-
-    /* Shows these nodes below the receipt of the same text, if there is one. */
-    function draw(...content) {
-      const kept = receipt && receipt.text === asked;
-      if (!kept) receipt = null;
-      fill(body, el("div", {}, kept && receipt.node), ...content);
-      hideOffers();
-    }
-
-    function say(words) {
-      status.textContent = words;
-    }
-
-    function blank() {
-      draw(el("p", { class: "soft" }, "输入几个字就开始查找，比如“发票查验失败”。没有答案的问题，我们会替你记下来，请同事回答。"));
-      say("");
-    }
-
-    function fail(error) {
-      warn(error);
-      draw(el("p", {}, OFFLINE), button("重试", () => {
-        input.focus();
-        search();
-      }));
-      asked = "";
-      say(OFFLINE);
-    }
-
-    function show(text, answer) {
-      // Half a word is too early for a verdict: its hits are those of the words that it may become.
-      const early = answer.unfinished && !answer.answer && (answer.hits.length > 0 || answer.verdict !== "empty");
-      const verdict = early ? "early" : answer.verdict;
-      const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, url: address(hit.url, base), name: hit.heading || hit.title }));
-      const best = answer.answer && hits.shift();
-      const missing = early ? "" : answer.reason.missing.join("、");
-      const corrected = verdict !== "empty" && answer.corrected ? `已按“${answer.corrected}”搜索` : "";
-      const weak = corrected && !missing ? "" : "没有找到完全对应的答案";
-      const words = { empty: EMPTY, unanswered: "没有找到答案", weak, early: hits.length ? "" : "还没有对得上的内容，接着输入试试" }[verdict];
-      draw(
-        corrected && el("p", { class: "soft" }, corrected),
-        words && el("p", {}, words, verdict !== "empty" && missing && `（没有提到：${missing}）`, hits.length > 0 && "，下面的内容可能有关"),
-        best && answerOf(text, best, answer.answer),
-        hits.length > 0 && el("ol", { class: "hits", "aria-label": "相关内容" }, ...hits.map((hit) => hitOf(text, hit))),
-        verdict !== "empty" && footOf(text));
-      body.scrollTop = 0;
-      say([corrected, words || (best ? `找到答案：${best.name}` : `${hits.length} 条结果`)].filter(Boolean).join("，"));
-    }
-
-    function newTab(href, words, attributes) {
-      return el("a", { href, target: "_blank", rel: "noopener", ...attributes }, words);
-    }
-
-    function button(words, click, style) {
-      return el("button", { type: "button", class: style, click }, words);
-    }
-
-    function soft(words) {
-      return el("span", { class: "soft" }, words);
-    }
-
-    /* Makes a link to a hit; opening it, by whichever button or key, finishes the question. */
-    function linkTo(text, hit, words, attributes) {
-      const opened = (event) => event.button < 2 && wishes.finish("open", text, { opened: hit.article, rank: hit.rank });
-      return newTab(hit.url, words, { click: opened, auxclick: opened, ...attributes });
-    }
-
-    function hitOf(text, hit) {
-      return el("li", {}, linkTo(text, hit, hit.name, { class: "stop" }), hit.title !== hit.name && soft(hit.title),
-        el("p", { class: "cut" }, nodes(hit.snippet, base)));
-    }
-
-    function answerOf(text, hit, html) {
-      const ask = el("div", { class: "ask", role: "group", "aria-label": "反馈", tabindex: -1 });
-      askFeedback(ask, text, hit, "有帮助吗");
-      const all = linkTo(text, hit, "打开全文", { class: "stop", "aria-label": `打开全文：${hit.title}` });
-      return el("section", { "aria-label": "答案" }, soft(hit.title === hit.name ? "答案" : `答案 · ${hit.title}`), el("h2", {}, hit.name),
-        el("div", { class: "text" }, nodes(html, hit.url)), all, ask);
-    }
-
-    function askFeedback(ask, text, hit, words) {
-      const give = (helpful) => () => {
-        fill(ask, soft("谢谢"), !helpful && offer(text, ask)).focus({ preventScroll: true });
-        hideOffers();
-        post(`${api}/feedback`, { article: hit.article, anchor: hit.anchor, helpful, visitor: visitor() }).catch((error) => {
-          warn(error);
-          if (!receipt || !ask.contains(receipt.node)) askFeedback(ask, text, hit, OFFLINE);
-        });
-      };
-      fill(ask, soft(words), button("有帮助", give(true)), button("没帮助", give(false)));
-    }
-
-    function footOf(text) {
-      const foot = el("div", { class: "foot" });
-      return fill(foot, offer(text, foot));
-    }
-
-    /* Makes the button because of which no list is a dead end; what becomes of it stands in `place`. */
-    function offer(text, place) {
-      return button(UNSOLVED, () => conclude("unsolved", text, place), "quiet stop offer");
-    }
-
-    function hideOffers() {
-      panel.querySelectorAll(".offer").forEach((one) => { one.hidden = Boolean(receipt && receipt.ticket); });
-    }
-
-    // Finished questions
-
-    /* Finishes a question and shows in `place` what became of it, unless another text is asked by then. */
-    function conclude(trigger, text, place) {
-      const outcome = wishes.finish(trigger, text);
-      const hold = (node, ticket) => text === asked && keep(text, place, node, ticket);
-      if (outcome) {
-        outcome.then((value) => hold(receiptOf(trigger, value), value.ticket))
-          .catch(() => hold(noteOf(OFFLINE, button("重试", () => conclude(trigger, text, place), "quiet"))));
-      }
-    }
-
-    function keep(text, place, node, ticket) {
-      if (receipt) receipt.node.remove();
-      receipt = node && { text, node, ticket };
-      if (!node) return;
-      (place.isConnected ? place : body.firstChild).append(node);
-      hideOffers();
-      if (shadow.activeElement !== input) node.focus({ preventScroll: true });
-      node.scrollIntoView({ block: "nearest" });
-      say(node.firstChild.textContent);
-    }
-
-    function noteOf(words, ...more) {
-      return el("div", { class: "note", tabindex: -1 }, el("p", {}, words), ...more);
-    }
-
-    function receiptOf(trigger, outcome) {
-      if (outcome.limited) return noteOf(LIMITED);
-      if (outcome.ticket) return ticketOf(outcome.ticket);
-      if (trigger === "enter") return null; // the results say it all
-      return noteOf(outcome.verdict === "empty" ? EMPTY : "收到了，谢谢。");
-    }
-
-    function ticketOf(ticket) {
-      const number = String(ticket.number).replace(/^(?=\d)/, "T-");
-      const others = ticket.followers > 1 ? `，另有 ${ticket.followers - 1} 位同事在等` : "";
-      const url = address(ticket.url, base), token = new URL(url).pathname.split("/").pop();
-      const words = el("p", {}, `还没有答案，已替你记下（${number}）${others}`);
-      const undo = button("撤销", () => post(`${api}/tickets/${token}/withdraw`, {}).then(safely(() => {
-        wishes.withdraw();
-        receipt = { ...receipt, ticket: null };
-        fill(node, fill(words, "已撤销")).focus({ preventScroll: true });
-        hideOffers();
-        say("已撤销");
-      })).catch(() => say(fill(words, OFFLINE).textContent)), "quiet");
-      const node = el("div", { class: "note", tabindex: -1 }, words, newTab(url, "补充说明"), undo);
-      return node;
-    }
-
-    // The page's side
-
-    const commands = {
-      open, close, toggle,
-      search(text) {
-        open();
-        input.value = text || "";
-        typed();
-        search();
-      },
-      destroy() {
-        close();
-        latest.abort();
-        window.removeEventListener("pagehide", leave);
-        host.remove();
-        if (window.kb === kb) delete window.kb;
-      },
-    };
-    const kb = safely((command, ...given) => {
-      if (Object.keys(commands).includes(command)) commands[command](...given);
-      else warn(`kb("${command}") is unknown; use one of ${Object.keys(commands).join(", ")}`);
-    });
-    if (window.kb === undefined) window.kb = kb;
-    else warn("window.kb belongs to somebody else: the button works, kb() does not");
-  }
-
-  safely(() => {
-    const script = document.currentScript; // a page can hold an element of that name
-    if (!(script instanceof HTMLScriptElement) || !script.src) return warn("load the widget by a plain <script src> tag");
-    const begin = safely(() => (document.querySelector("zhida-help") ? warn("the widget is on this page already") : start(script)));
-    if (document.body) begin();
-    else document.addEventListener("DOMContentLoaded", begin);
-  })();
+safely(() => {
+  const script = document.currentScript; // a page can hold an element of that name
+  if (!(script instanceof HTMLScriptElement) || !script.src) return warn("load the widget by a plain <script src> tag");
+  const install = safely(() => (document.querySelector("zhida-help") ? warn("the widget is on this page already") : start(script)));
+  if (document.body) install();
+  else document.addEventListener("DOMContentLoaded", install);
 })();

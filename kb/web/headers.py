@@ -35,6 +35,8 @@ def install(app: Flask, config: Config) -> None:
         }
         if config.secure:
             defaults["Strict-Transport-Security"] = "max-age=31536000"
+        if request.endpoint == "static" and "v" not in request.args:  # imported by another module: the address does not name the content
+            response.headers["Cache-Control"] = "no-cache"
         for name, value in defaults.items():
             response.headers.setdefault(name, value)
         if response.mimetype == "text/html":

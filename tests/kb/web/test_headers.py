@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +67,15 @@ def test_pages_are_asked_for_again_and_static_files_are_kept_under_the_name_of_t
     for asset in assets:
         assert "?v=" in asset
         assert "max-age=31536000" in asker.get(asset).headers["Cache-Control"]
+
+
+def test_a_module_that_another_one_imports_is_asked_for_again_each_time(asker, app):
+    imported = {name for path in Path(app.static_folder).glob("*.js") for name in re.findall(r'from "\./([\w.]+)"', path.read_text(encoding="utf-8"))}
+    assert imported == {"intents.js"}
+    for name in imported:
+        answer = asker.get(f"/static/{name}")
+        assert answer.headers["Cache-Control"] == "no-cache"
+        assert asker.get(f"/static/{name}", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(app, link_for):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from pathlib import Path
 
 
 def test_the_script_may_be_loaded_by_any_page_and_is_checked_again_after_minutes(asker):
@@ -14,6 +15,18 @@ def test_the_script_may_be_loaded_by_any_page_and_is_checked_again_after_minutes
     assert re.search(r"max-age=(\d+)", answer.headers["Cache-Control"])[1] == "300"
     assert "Set-Cookie" not in answer.headers
     assert asker.get("/widget/v1.js", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+
+
+def test_the_script_is_the_rule_of_the_search_page_and_the_widget_in_one_function(asker, app):
+    script = asker.get("/widget/v1.js").text
+    rule, widget = (Path(app.static_folder, name).read_text(encoding="utf-8") for name in ("intents.js", "widget.js"))
+    assert script.startswith("/* Zhida 知答 help widget: <script src=")
+    assert script.split("*/\n", 1)[1].startswith('(function () {\n"use strict";\n')
+    assert script.endswith("})();\n")
+    assert not re.search(r"^(export|import)\b", script, re.MULTILINE)
+    assert "export function step(state, event, at) {" in rule
+    for line in (*re.findall(r"^(?:export )?(function \w+\(.+)$", rule, re.MULTILINE), widget.split("*/\n", 1)[1]):
+        assert line in script
 
 
 def test_the_script_weighs_at_most_12_kb(asker):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +20,17 @@ from kb.errors import KbError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy.exc import OperationalError
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMA = "0002"
 """The last migration: written here too, so that a database of this version is known without loading alembic, which takes an eighth of a second."""
 _PRAGMAS = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 _WAL_TRIES = 50
+QUEUE_SECONDS = 5.0
+"""How long a write stays in the queue; after it SQLite's own lock decides, which it would have waited for in any case."""
+_LOOK_EVERY = 0.001
+_REFUSALS = frozenset({sqlite.SQLITE_BUSY, sqlite.SQLITE_CANTOPEN, sqlite.SQLITE_FULL, sqlite.SQLITE_IOERR, sqlite.SQLITE_READONLY})
 
 
 class Base(DeclarativeBase):
@@ -55,6 +63,7 @@ class Database:
         """Connect to nothing yet."""
         self.url = url
         self.engine: Engine = create_engine(url, module=sqlite, hide_parameters=True)
+        self._writing = threading.Lock()
         event.listen(self.engine, "connect", _on_connect)
         event.listen(self.engine, "begin", _on_begin)
 
@@ -68,10 +77,29 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Open a session that is committed, and on disk, when the block ends without an error.
 
-        It takes the write lock at once (waiting up to 5 s), so what it reads cannot change before it writes.
+        It takes the write lock at once, so what it reads cannot change before it writes. Writers of this machine queue for it for up to 5 s, then
+        wait another 5 s as SQLite does. Raises OperationalError when nothing can be written (see `cannot_store`).
         """
-        with Session(self.engine.execution_options(kb_write=True)) as session, session.begin():
+        with self._turn(), Session(self.engine.execution_options(kb_write=True)) as session, session.begin():
             yield session
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for a turn to write: one thread of each process stands in the queue, which is a lock on a file that the kernel lifts from whoever is killed.
+
+        SQLite alone lets writers look again at ever longer intervals, so that newcomers overtake who has waited for seconds. Only the order
+        depends on this queue: who gets no turn in time goes on without.
+        """
+        end = time.monotonic() + QUEUE_SECONDS
+        with ExitStack() as held:
+            if self._writing.acquire(timeout=QUEUE_SECONDS):
+                held.callback(self._writing.release)
+            with suppress(OSError):  # what is wrong with the folder SQLite says itself
+                queue = held.enter_context(self.path().with_name(f"{self.path().name}.queue").open("ab"))
+                held.callback(fcntl.flock, queue, fcntl.LOCK_UN)  # a child that was forked meanwhile has the file open too
+                while not _taken(queue.fileno()) and time.monotonic() < end:
+                    time.sleep(_LOOK_EVERY)
+            yield
 
     def path(self) -> Path:
         """Return SQLite's file."""
@@ -133,6 +161,20 @@ class Database:
                 return None
             found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
             return found
+
+
+def cannot_store(error: OperationalError) -> bool:
+    """Tell whether the place where the database lies is the reason, not the statement: no room, no right to write, a failing disk, or too long a queue."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in _REFUSALS  # the upper bits say more about the same reason
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _on_connect(connection: Any, _: object) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
 import signal
 import socket
 import time
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from kb.services import Services
 
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SET_PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 
 
 def require_free_port(config: Config) -> None:
@@ -106,13 +110,16 @@ def supervise(services: Services) -> None:
 
 
 def _child(task: Callable[[], None]) -> ForkProcess:
-    """Start a process of its own for a task. It is ended by the signals that end this one; none is lost while it starts."""
+    """Start a process of its own for a task. It is ended by the signals that end this one, and when this one is killed; none is lost while it starts."""
+    supervisor = os.getpid()
 
     def run() -> None:
         for number in _STOPS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-        task()
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)  # else it would keep the address, and the next start would find it taken
+        if os.getppid() == supervisor:  # it may have been killed before the line above
+            task()
 
     child = get_context("fork").Process(target=run)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import structlog
 from flask import Response, jsonify, redirect, render_template, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from indexer.errors import IndexerError
+from kb.db import cannot_store
 from kb.errors import InFlightError, InvalidRequestError
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ _MESSAGES = {
     415: ("not_json", "send JSON with Content-Type: application/json"),
     429: ("too_many_requests", "请求太频繁，请等一分钟再试。"),
 }
+_NO_STORING = "现在保存不了：服务器的磁盘满了，或者暂时不能写。这次提交没有保存，请复制你写的内容，一分钟后再提交一次；管理员请查看磁盘空间和 KB_DATA。"
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
 
 
 def install(app: Flask) -> None:
@@ -60,11 +65,31 @@ def install(app: Flask) -> None:
         log.error("index_unavailable", reason=str(error))
         return _answer(503, "index_unavailable", "知识库正在准备，还不能搜索。请一分钟后再试；管理员可运行 kb index status 查看原因。")
 
+    @app.errorhandler(OperationalError)
+    def _database(error: OperationalError) -> ResponseReturnValue:
+        if not cannot_store(error):
+            return _unexpected(error)
+        log.error("cannot_store", route=str(request.url_rule), reason=getattr(error.orig, "sqlite_errorname", ""))
+        return _unavailable()
+
+    @app.errorhandler(OSError)
+    def _disk(error: OSError) -> ResponseReturnValue:
+        if error.errno not in _DISK:
+            return _unexpected(error)
+        log.error("cannot_store", route=str(request.url_rule), reason=errno.errorcode[error.errno])
+        return _unavailable()
+
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> ResponseReturnValue:
         number = secrets.token_hex(4)
         log.error("request_failed", number=number, route=str(request.url_rule), kind=type(error).__name__, exc_info=error)
         return _answer(500, "internal", f"这一页出错了，我们已经记下（编号 {number}）。请稍后再试；急用请联系财务支持。")
+
+
+def _unavailable() -> tuple[Response, int]:
+    answer = _answer(503, "cannot_store", _NO_STORING)
+    answer[0].headers["Retry-After"] = "60"
+    return answer
 
 
 def _wants_json() -> bool:

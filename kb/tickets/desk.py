@@ -1,122 +1,208 @@
-"""The desk: agents see who waits for what, answer once for all who asked, and turn answers into articles."""
+"""The desk's queue: who waits for what, narrowed and sorted by the address alone, with one step for many tickets."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, jsonify, redirect, render_template, request
 
 from indexer.build import last_outcome
-from indexer.published import EVERYONE
+from indexer.text import folded
+from kb.accounts import sign_in
 from kb.accounts.roles import Right
-from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.search.answer import answer
-from kb.tickets import lifecycle
-from kb.tickets.draft import draft
-from kb.web.forms import clean
+from kb.errors import InvalidRequestError
+from kb.tickets import bulk, history, queue
+from kb.tickets.bulk import Span
+from kb.tickets.queue import Choice, Sort, View
+from kb.tickets.standing import Kind, State
+from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
+from kb.web.forms import clean, number_arg
 from kb.web.visitor import require
+from kb.web.wording import state_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from flask.typing import ResponseReturnValue
+    from sqlalchemy.orm import Session
 
     from kb.accounts.sign_in import Staff
     from kb.services import Services
+    from kb.tickets.bulk import Done
+    from kb.tickets.models import Ticket, TicketEvent
 
-VIEWS = {"open": "待处理", "silent": "无人等待", "done": "已解决", "all": "全部"}
+VIEWS = {
+    View.OPEN: "待处理",
+    View.MINE: "我的",
+    View.UNASSIGNED: "未分配",
+    View.ASKED: "等待用户",
+    View.SUGGESTED: "可能已回答",
+    View.SILENT: "无人等待",
+    View.DONE: "已结束",
+    View.ALL: "全部",
+}
+SORTS = {Sort.DEMAND: "等的人多在前", Sort.NEWEST: "新提的在前", Sort.RESTING: "最久没动在前"}
+_NUMBER = re.compile(r"t ?-? ?(\d{1,18})", re.ASCII)
+_NUMBERS = re.compile(r"\d{1,18}(?:-\d{1,18})*", re.ASCII)
+_MAX_TEXT = 100
+"""Characters of a search in the queue, or of a name in a filter."""
+_MAX_BACK = 2_000
+_MAX_NUMBER = 999_999_999
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the agent's last step came to: in words, what was refused and why, and whether it can be taken back."""
+
+    text: str
+    refused: list[tuple[int, str]]
+    undo: str
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Return /desk and /desk/<number>."""
+    """Return /desk, /desk/bulk and /desk/counts."""
     views = Blueprint("desk", __name__)
 
     @views.get("/desk")
-    def queue() -> ResponseReturnValue:
-        require(Right.DESK)
-        view = request.args.get("view", "open")
-        if view not in VIEWS:
-            raise InvalidRequestError("unknown_view", "没有这个视图。请从工单列表上方选择。", 404)
+    def tickets() -> ResponseReturnValue:
+        staff = require(Right.DESK)
+        choice = _choice(staff)
         with services.db.read() as session:
-            unsolved = lifecycle.by_demand(lifecycle.open_tickets(session))
-            waited_for = [ticket for ticket in unsolved if lifecycle.waiting(ticket)]
-            silent = [ticket for ticket in unsolved if not lifecycle.waiting(ticket)]
-            done = lifecycle.closed_tickets(session) if view in {"done", "all"} else []
-            shown = {"open": waited_for, "silent": silent, "done": done, "all": [*unsolved, *done]}[view]
-            total = sum(lifecycle.decisions(session).values())
-            counts = {"open": len(waited_for), "silent": len(silent), "done": total - len(unsolved), "all": total}
-            modules = {module.id: module.name for module in services.library.current().modules}
+            if named := _NUMBER.fullmatch(folded(choice.words)):
+                return redirect(f"/desk/{history.find(session, int(named[1])).number}", 303)
+            page = queue.page(session, choice, after=request.args.get("after", ""), before=request.args.get("before", ""))
             return render_template(
                 "tickets/queue.html",
-                tickets=shown,
-                view=view,
+                page=page,
+                counts=queue.counts(session, choice, _MAX_NUMBER),
+                choice=choice,
+                staff=staff,
+                agents={name: name for name in sign_in.names_of_those_who_may(session, Right.DESK)},
+                notice=_notice(session, staff),
+                modules={module.id: module.name for module in services.library.current().modules},
+                now=services.now(),
                 views=VIEWS,
-                counts=counts,
-                modules=modules,
-                lifecycle=lifecycle,
+                sorts=SORTS,
+                states={state.value: state_name(state) for state in State},
+                categories={kind.value: name for kind, name in CATEGORY_NAMES.items()},
+                priorities={kind.value: name for kind, name in PRIORITY_NAMES.items()},
+                address=_address(choice),
+                without=lambda name: _address(choice, **{name: ""}),
+                waits_on=_waits_on,
                 outcome=last_outcome(services.config.index),
                 refusal=services.library.refusal,
             )
 
-    @views.get("/desk/<int:number>")
-    def ticket(number: int) -> ResponseReturnValue:
-        return _page(services, number, require(Right.DESK))
-
-    @views.post("/desk/<int:number>/<action>")
-    def act(number: int, action: str) -> ResponseReturnValue:
-        staff = require(Right.DESK)
-        body, article = clean(request.form.get("body", "")), clean(request.form.get("article", "")).strip()
-        try:
-            _perform(services, number, action, staff, body=body, article=article)
-        except (InvalidRequestError, ConflictError) as error:
-            if isinstance(error, NotFoundError):
-                raise
-            return _page(services, number, staff, error=str(error), body=body, chosen=article), error.status
-        back = "/analytics" if request.form.get("back") == "analytics" else f"/desk/{number}"
-        return redirect(f"{back}?done={action}", 303)
-
-    @views.get("/desk/<int:number>/draft.md")
-    def markdown(number: int) -> ResponseReturnValue:
-        require(Right.DESK)
+    @views.get("/desk/counts")
+    def counts() -> ResponseReturnValue:
+        choice = _choice(require(Right.DESK))
         with services.db.read() as session:
-            text = draft(lifecycle.find(session, number), services.now().date())
-        return Response(text, mimetype="text/markdown", headers={"Content-Disposition": f"attachment; filename=t-{number}.md"})
+            found = queue.counts(session, choice, number_arg("since", 0, 0, _MAX_NUMBER))
+        answer = jsonify(counts=found.views, new=found.new)
+        answer.add_etag()
+        return answer.make_conditional(request)
+
+    @views.post("/desk/bulk")
+    def many() -> ResponseReturnValue:
+        staff, form = require(Right.DESK), request.form
+        with services.db.write() as session:
+            if "undo" in form:
+                done = bulk.undo(session, _span(form["undo"]), staff.name, services.now())
+            else:
+                deed = clean(form.get("now") or form.get("deed", ""))
+                done = bulk.perform(session, [_ticked(value) for value in form.getlist("ticket")], deed, staff.name, services.now())
+        return redirect(f"/desk?{_address_after(done, form.get('back', ''))}", 303)
 
     return views
 
 
-def _page(services: Services, number: int, staff: Staff, *, error: str = "", body: str = "", chosen: str = "") -> str:
-    """Return a ticket's page; after an error with what the agent had typed."""
-    published = services.library.current()
-    with services.db.read() as session:
-        found = lifecycle.find(session, number)
-        suggested = {hit.article.id: hit for hit in reversed(answer(published, found.question).hits)}
-        articles = sorted((one for one in published.articles.values() if published.visible(one, EVERYONE)), key=lambda one: one.id)
-        return render_template(
-            "tickets/desk_ticket.html",
-            ticket=found,
-            suggested=list(reversed(suggested.values()))[:5],
-            articles=articles,
-            lifecycle=lifecycle,
-            staff=staff,
-            error=error,
-            body=body,
-            chosen=chosen or request.args.get("article", ""),
-        )
+def _choice(staff: Staff) -> Choice:
+    return choice_of(request.args, staff.name)
 
 
-def _perform(services: Services, number: int, action: str, staff: Staff, *, body: str, article: str) -> None:
-    """Do what an agent may do with a ticket. Raises InvalidRequestError with a remedy for what they may not."""
-    published, now = services.library.current(), services.now()
-    named = published.article(article) or published.written_for(article, EVERYONE)
-    if article and named is None:
-        raise InvalidRequestError("unknown_article", f"没有文章“{article[:80]}”，或者提问的人看不到它（只对部分人开放）。请从列表里选，写文章名或“模块/文章”。")
-    with services.db.write() as session:
-        found = lifecycle.find(session, number)
-        match action:
-            case "assign":
-                lifecycle.assign(found, staff.name, now)
-            case "reply":
-                lifecycle.reply(found, staff.name, body, now)
-            case "resolve":
-                lifecycle.resolve(found, staff.name, now, article=named.id if named else "", body=body)
-            case _:
-                raise NotFoundError("没有这个操作。请从工单页上的按钮进入。")
+def choice_of(address: Mapping[str, str], agent: str) -> Choice:
+    """Return what an address asks for. Raises InvalidRequestError for a view, an order or a name of a list that there is none of."""
+    asked = {name: clean(value).strip()[:_MAX_TEXT] for name, value in address.items()}
+    view = asked.get("view") or View.OPEN
+    sort = asked.get("sort") or _usual_sort(view)
+    filters = {name: asked.get(name, "") for name in ("module", "category", "priority", "assignee", "state")}
+    for known, value in ((View, view), (Sort, sort), (Category, filters["category"]), (Priority, filters["priority"]), (State, filters["state"])):
+        if value and value not in set[str](known):
+            raise InvalidRequestError("unknown_view", "没有这样的工单列表。请从服务台上方选择。", 404)
+    return Choice(agent, View(view), Sort(sort), words=asked.get("q", ""), **filters)
+
+
+def _usual_sort(view: str) -> Sort:
+    return Sort.NEWEST if view == View.DONE else Sort.DEMAND
+
+
+def _address(choice: Choice, **changes: str) -> str:
+    """Return the part of an address that says which tickets are chosen, as short as can be. `MINE` alone is different for each who opens it."""
+    said = asdict(choice) | changes
+    said["q"] = said.pop("words")
+    usual = {"agent": choice.agent, "view": View.OPEN, "sort": _usual_sort(choice.view)}
+    return urlencode({name: value for name, value in said.items() if value and value != usual.get(name)})
+
+
+def _address_after(done: Done, back: str) -> str:
+    """Return the address of the page on which a step was taken, with what it came to."""
+    said = {name: value for name, value in parse_qsl(back[:_MAX_BACK]) if name not in {"step", "refused"}}
+    came_to = {"step": f"{done.span.first}-{done.span.last}", "refused": "-".join(map(str, dict.fromkeys(done.refused)))}
+    return urlencode(said | {name: value for name, value in came_to.items() if value})
+
+
+def _ticked(value: str) -> tuple[int, int | None]:
+    """Return a ticket's number and the last event that was on the agent's screen; a value without one does not say what was seen."""
+    number, _, seen = value.partition(".")
+    if not _NUMBERS.fullmatch(f"{number}-{seen or 0}"):
+        raise InvalidRequestError("bad_field", "工单编号不对。请在列表里勾选。")
+    return int(number), int(seen) if seen else None
+
+
+def _span(value: str) -> Span:
+    first, _, last = value.partition("-")
+    if not _NUMBERS.fullmatch(f"{first}-{last}"):
+        raise InvalidRequestError("bad_field", "这一步不能撤销。可以在工单的“经过”里撤销。")
+    return Span(int(first), int(last))
+
+
+def _notice(session: Session, staff: Staff) -> Notice | None:
+    """Return what the step in the address came to, None without one. Only the agent who took it is told."""
+    step, refused = request.args.get("step", ""), request.args.get("refused", "")
+    if not step:
+        return None
+    done = bulk.events(session, _span(step), staff.name)
+    undo = step if bulk.may_be_undone(session, done) else ""
+    numbers = [int(number) for number in refused.split("-")] if _NUMBERS.fullmatch(refused) else []
+    return Notice(_told(done), [(number, why) for number, why in bulk.refusals(session, numbers[: bulk.MOST])], undo)
+
+
+def _told(done: Sequence[TicketEvent]) -> str:
+    """Return in words what a step did."""
+    undone = sum(event.kind == Kind.UNDONE for event in done)
+    if undone:
+        return f"已撤销 {undone} 张工单上的这一步。"
+    told = [event for event in done if event.kind in _DEEDS]
+    if not told:
+        return "没有要改的。"
+    what = _DEEDS[Kind(told[0].kind)](told[0].target)
+    return f"{len(told)} 张工单已{what}。"
+
+
+_DEEDS: dict[Kind, Callable[[str], str]] = {
+    Kind.ASSIGNED: lambda name: f"交给{name}" if name else "改为无人接手",
+    Kind.CATEGORISED: lambda category: f"改类别为“{CATEGORY_NAMES[Category(category)]}”",
+    Kind.PRIORITISED: lambda priority: f"改优先级为“{PRIORITY_NAMES[Priority(priority)]}”",
+    Kind.MERGED: lambda number: f"并入 T-{number}",
+    Kind.SPAM: lambda _: "标为垃圾",
+}
+
+
+def _waits_on(ticket: Ticket) -> str:
+    """Return whose turn it is."""
+    if ticket.state in {State.WAITING, State.RESOLVED}:
+        return "提问人"
+    return "客服" if ticket.open and ticket.waiting else ""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kb.services import Services
 
 PERSON_COOKIE_DAYS = 180
+_POLLED = frozenset({"desk.counts", "desk_ticket.watch"})
+"""Addresses that open pages ask by themselves: they do not show that somebody is there, so they keep no session alive."""
 _MAX_VISITOR = 100
 
 
@@ -99,7 +101,7 @@ def _staff(services: Services) -> Staff | None:
         if found is None:
             return None
         staff, idle = Staff(found.user.id, found.user.name, found.user.role), now - found.seen_at
-    if idle > sign_in.IDLE_LIFE / 10:
+    if idle > sign_in.IDLE_LIFE / 10 and request.endpoint not in _POLLED:
         with services.db.write() as session:
             again = sign_in.whose_session(session, token, now)
             if again is not None:

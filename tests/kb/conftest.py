@@ -26,6 +26,7 @@ from kb.config import Config
 from kb.db import Database
 from kb.models import Base
 from kb.services import Services
+from kb.tickets import history, shares
 
 ROOT = Path(__file__).parents[2]
 
@@ -304,6 +305,28 @@ def statements(services):
     return collect
 
 
+class Told:
+    """What came of something that was done, and the SQL of it with its parameters."""
+
+    def __init__(self, db: Database, do) -> None:
+        self.sql: list[tuple[str, tuple]] = []
+        event.listen(db.engine, "before_cursor_execute", self._note)
+        try:
+            self.result = do()
+        finally:
+            event.remove(db.engine, "before_cursor_execute", self._note)
+
+    def _note(self, _connection, _cursor, statement, parameters, *_) -> None:
+        if statement != "BEGIN":
+            self.sql.append((statement, parameters))
+
+
+@pytest.fixture
+def asked():
+    """Do something with a database and note what it was asked: `asked(db, lambda: …).sql`."""
+    return Told
+
+
 @pytest.fixture
 def log(monkeypatch, caplog):
     """Return a function that gives all that was logged, as the program writes it."""
@@ -320,6 +343,18 @@ def ticket(asker):
     found = asker.ask("打印机卡纸怎么处理").json["ticket"]
     path = found["url"].removeprefix("http://localhost")
     return {**found, "path": path, "token": path.removeprefix("/t/")}
+
+
+@pytest.fixture
+def agent_does(services):
+    """Do with a ticket what an agent does, at once and without the desk: `agent_does(lifecycle.reply, body="正在处理", to=token)`."""
+
+    def do(step, number=1001, to=None, **said):
+        with services.db.write() as session:
+            more = {"to": shares.share(session, to)} if to else {}
+            step(history.find(session, number), agent="客服小林", now=services.now(), **said, **more)
+
+    return do
 
 
 @pytest.fixture

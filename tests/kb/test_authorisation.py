@@ -32,6 +32,8 @@ TABLE = {
     ("GET", "/t/<token>"): HOLDS_THE_ADDRESS,
     ("POST", "/t/<token>/<action>"): ANYBODY_MOVES_ON,
     ("GET", "/desk"): DESK,
+    ("GET", "/desk/counts"): DESK,
+    ("POST", "/desk/bulk"): DESK_POST,
     ("GET", "/desk/<int:number>"): DESK,
     ("GET", "/desk/<int:number>/draft.md"): DESK,
     ("POST", "/desk/<int:number>/<action>"): DESK_POST,
@@ -70,6 +72,7 @@ BODIES = {
     "/search": {"q": "发票查验失败"},
     "/sign-in": {"name": "谁", "password": "x"},
     "/desk/<int:number>/<action>": {"body": "正在处理"},
+    "/desk/bulk": {"ticket": "1001", "deed": "spam"},
     "/api/v1/feedback": {"article": "invoices/verify-failed", "helpful": True},
 }
 

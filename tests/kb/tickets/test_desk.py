@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from indexer.article import PLACEHOLDER, parse
@@ -9,11 +11,18 @@ from indexer.build import build
 from indexer.lint import lint
 from indexer.lint import read as read_corpus
 from indexer.source import read_folder
+from kb.tickets import history, lifecycle, shares
+from kb.tickets.shares import Wording
 from tests.kb.conftest import ROOT
 
 
 def _queue(client, view="open"):
-    return [link for link in client.page(f"/desk?view={view}").links if link.startswith("/desk/")]
+    return _shown(client.page(f"/desk?view={view}"))
+
+
+def _shown(page):
+    """Return the addresses of the tickets in the rows of a page."""
+    return [f"/desk/{given['data-row']}" for tag, given in page.elements if tag == "tr" and "data-row" in given]
 
 
 def test_strangers_are_asked_to_sign_in_and_come_back_to_where_they_were(asker, ticket):
@@ -195,3 +204,200 @@ def test_a_wrong_article_leaves_the_agent_on_the_ticket_with_what_was_typed(agen
 def test_an_article_may_be_named_by_its_title(agent, asker, ticket):
     agent.submit("/desk/1001", "/desk/1001/resolve", article="忘记密码怎么办")
     assert "account/forgot-password" in agent.get("/desk/1001").text
+
+
+@pytest.fixture
+def queue_of(services, agent, clock, link_for):
+    """Open tickets for these questions, each with one person who waits, and return the agent's browser. There is another agent, 王敏."""
+    link_for("王敏", "agent")
+
+    def make(*questions, before=timedelta(), **filed):
+        with services.db.write() as session:
+            for question in questions:
+                ticket = history.open_ticket(session, question, clock() - before, **filed)
+                shares.join(ticket, f"c:{ticket.number}", Wording(question, question), clock(), receipt=True)
+        return agent
+
+    return make
+
+
+def _choose(client, page, *numbers, **fields):
+    """Tick tickets on a page and press a button of the bar below them; return the page that follows."""
+    opened = client.page(page)
+    form = opened.form("/desk/bulk", {"ticket": ""})
+    ticked = [given["value"] for _, given in opened.elements if given.get("name") == "ticket" and int(given["value"].split(".")[0]) in numbers]
+    answer = client.post("/desk/bulk", data={**form["fields"], **fields, "ticket": ticked})
+    assert (answer.status_code, answer.location.split("?")[0]) == (303, "/desk")
+    return answer.location
+
+
+def test_a_row_says_what_is_asked_who_waits_on_whom_and_how_it_is_filed(queue_of, services, clock):
+    client = queue_of("发票" * 60, before=timedelta(hours=3), module="invoices", category="fault", priority="urgent")
+    with services.db.write() as session:
+        lifecycle.assign(history.find(session, 1001), "王敏", "王敏", clock() - timedelta(minutes=5))
+    page = client.page("/desk")
+    row = page.text.split("变化")[1].split("改成…")[0]
+    for word in ("紧急", "发票" * 60, "T-1001", "1 /1 人", "已有人接手", "客服", "王敏", "发票", "系统故障", "3 小时", "5 分钟"):
+        assert word in row, word
+    assert ("a", {"href": "/desk/1001", "title": "发票" * 60}) in page.elements
+    assert "/desk/1001" in page.links[: page.links.index("/desk?view=open")], "the first ticket is one key away"
+
+
+def test_views_have_their_counts_and_say_what_to_do_when_they_are_empty(agent, ticket):
+    for view, next_step in (
+        ("mine", "/desk?view=unassigned"),
+        ("suggested", "没有这样的工单"),
+        ("asked", "追问"),
+        ("silent", "/analytics"),
+        ("done", "解决一张以后"),
+    ):
+        assert next_step in agent.get(f"/desk?view={view}").text, view
+    text = agent.page("/desk").text
+    assert "待处理 1 我的 0 未分配 1 等待用户 0 可能已回答 0 无人等待 0 已结束 0 全部 1" in text
+
+
+def test_the_address_says_which_tickets_are_shown_and_each_filter_can_be_taken_off(queue_of):
+    client = queue_of("打印机卡纸", "打印机没墨", module="travel", category="fault")
+    queue_of("打印机坏了", category="inquiry")
+    page = client.page("/desk?q=打印机&category=fault&module=travel&sort=newest")
+    assert _shown(page) == ["/desk/1002", "/desk/1001"]
+    assert "“打印机” × 差旅 × 系统故障 ×" in page.text
+    assert len(_shown(client.page("/desk?q=打印机&module=travel"))) == 2
+    assert [link for link in page.links if "module=travel" in link and "category" not in link and "view" not in link and "/desk?" in link] == [
+        "/desk?sort=newest&module=travel&q=%E6%89%93%E5%8D%B0%E6%9C%BA"
+    ]
+    nothing = client.page("/desk?q=打印机&priority=urgent")
+    assert "没有符合的工单" in nothing.text
+    assert "/desk?view=all&q=%E6%89%93%E5%8D%B0%E6%9C%BA" in nothing.links
+
+
+def test_a_tickets_number_leads_to_the_ticket(agent, ticket):
+    for words in ("T-1001", "t1001", "Ｔ－1001", " T 1001 "):
+        assert agent.get("/desk", query_string={"q": words}).location == "/desk/1001", words
+    assert agent.get("/desk?q=T-9999").status_code == 404
+    assert agent.get("/desk?q=1001").status_code == 200, "a bare number may be an amount"
+
+
+@pytest.mark.parametrize("address", ["view=nothing", "sort=x", "category=x", "priority=x", "state=x"])
+def test_a_list_that_there_is_none_of_is_not_found(agent, address):
+    assert agent.get(f"/desk?{address}").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["after=x", "before=1-1", "step=x", "step=1-x", f"q={'词 ' * 9}"])
+def test_an_address_that_no_page_makes_is_refused_with_a_remedy(agent, address):
+    answer = agent.get(f"/desk?{address}")
+    assert answer.status_code == 400
+    assert "请" in answer.text or "可以" in answer.text
+
+
+def test_fifty_tickets_stand_on_a_page_and_the_next_begins_after_the_last(queue_of):
+    client = queue_of(*(f"打印机{at}卡纸" for at in range(60)))
+    first = client.page("/desk")
+    assert (len(_shown(first)), _shown(first)[-1]) == (50, "/desk/1050")
+    following = client.page(next(link for link in first.links if "after=" in link))
+    assert (len(_shown(following)), _shown(following)[0]) == (10, "/desk/1051")
+    back = client.page(next(link for link in following.links if "before=" in link))
+    assert _shown(back) == _shown(first)
+    assert "回到第一页" in client.get("/desk?after=1-0-0-1").text
+
+
+def test_a_page_costs_the_same_few_statements_however_many_tickets_there_are(queue_of, services, asked):
+    client = queue_of("打印机卡纸")
+    few = asked(services.db, lambda: client.get("/desk")).sql
+    queue_of(*(f"打印机{at}卡纸" for at in range(60)))
+    many = asked(services.db, lambda: client.get("/desk")).sql
+    assert [sql for sql, _ in many] == [sql for sql, _ in few]
+    assert len(many) <= 5, "the session, news for the agent, the page, the counts, the agents"
+    assert len(asked(services.db, lambda: client.get("/desk/counts")).sql) == 2
+    assert not any(table in sql for sql, _ in many for table in ("phrasings", "ticket_events.body"))
+
+
+def test_chosen_tickets_are_given_to_somebody_and_the_notice_takes_it_back(queue_of, rows):
+    client = queue_of("打印机卡纸", "食堂几点开门", "班车时刻")
+    after = _choose(client, "/desk?sort=newest", 1001, 1003, deed="assign:王敏")
+    page = client.page(after)
+    assert "2 张工单已交给王敏。" in page.text
+    assert _shown(page) == ["/desk/1003", "/desk/1002", "/desk/1001"], "the same list as before"
+    assert [row[6] for row in rows()["tickets"]] == ["王敏", "", "王敏"]
+    undone = client.submit(after, "/desk/bulk", undo=page.form("/desk/bulk", {"undo": ""})["buttons"]["undo"][0])
+    page = client.page(undone.location)
+    assert "已撤销 2 张工单上的这一步。" in page.text
+    assert not any("undo" in form["buttons"] for form in page.forms)
+    assert [row[6] for row in rows()["tickets"]] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"now": "assign:客服小林"}, "2 张工单已交给客服小林。"),
+        ({"deed": "category:complaint"}, "2 张工单已改类别为“投诉”。"),
+        ({"deed": "priority:urgent"}, "2 张工单已改优先级为“紧急”。"),
+        ({"deed": "merge"}, "1 张工单已并入 T-1001。"),
+        ({"deed": "spam"}, "2 张工单已标为垃圾。"),
+        ({"deed": "assign:"}, "没有要改的。"),
+    ],
+)
+def test_every_step_for_many_is_told_in_words(queue_of, fields, told):
+    client = queue_of("打印机卡纸", "食堂几点开门")
+    assert told in client.page(_choose(client, "/desk", 1001, 1002, **fields)).text
+
+
+def test_refused_tickets_are_listed_with_the_reason(queue_of, services, clock):
+    client = queue_of("打印机卡纸", "食堂几点开门", "班车时刻")
+    with services.db.write() as session:
+        lifecycle.resolve(history.find(session, 1001), "王敏", clock(), body="换一台")
+    stale = client.page("/desk?view=all")
+    with services.db.write() as session:
+        lifecycle.assign(history.find(session, 1002), "王敏", "王敏", clock())
+    form = stale.form("/desk/bulk", {"ticket": ""})
+    ticked = [given["value"] for _, given in stale.elements if given.get("name") == "ticket"]
+    answer = client.post("/desk/bulk", data={**form["fields"], "deed": "assign:客服小林", "ticket": ticked})
+    text = client.page(answer.location).text
+    assert "1 张工单已交给客服小林。" in text
+    assert "T-1001 没有改：已经解决或关闭。" in text
+    assert "T-1002 没有改：你打开列表以后有变化，先看看再改。" in text
+
+
+def test_a_notice_is_for_the_agent_who_took_the_step(queue_of, editor):
+    client = queue_of("打印机卡纸")
+    text = editor.page(_choose(client, "/desk", 1001, deed="spam")).text
+    assert "标为垃圾。" not in text
+    assert "撤销" not in text
+
+
+@pytest.mark.parametrize("fields", [{}, {"ticket": "x"}, {"ticket": "1001.x"}, {"ticket": "1001"}, {"undo": "x"}, {"undo": "1-99999999"}])
+def test_a_step_without_tickets_or_without_sense_is_refused(agent, ticket, rows, fields):
+    before = rows()
+    answer = agent.post("/desk/bulk", data={"csrf_token": agent.token(), "deed": "resolve:1", **fields})
+    assert answer.status_code == 400
+    assert rows() == before
+
+
+def test_a_step_leads_back_to_the_desk_and_nowhere_else(queue_of):
+    client = queue_of("打印机卡纸")
+    token = client.token("/desk")
+    for back in ("//evil.example", "https://evil.example", "view=all\r\nSet-Cookie: a=b", "step=1-9&view=all"):
+        answer = client.post("/desk/bulk", data={"csrf_token": token, "ticket": "1001", "deed": "spam", "back": back})
+        assert answer.location.startswith("/desk?")
+        assert "\n" not in answer.location
+        assert client.get(answer.location).status_code in {200, 404}
+
+
+def test_counts_are_answered_with_304_while_nothing_changes_and_tell_what_is_new(queue_of, asker):
+    client = queue_of("打印机卡纸")
+    first = client.get("/desk/counts?since=1001&view=open")
+    assert first.json == {"counts": {"all": 1, "asked": 0, "done": 0, "mine": 0, "open": 1, "silent": 0, "suggested": 0, "unassigned": 1}, "new": 0}
+    again = client.get("/desk/counts?since=1001&view=open", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    asker.ask("食堂几点开门")
+    changed = client.get("/desk/counts?since=1001&view=open", headers={"If-None-Match": first.headers["ETag"]})
+    assert (changed.status_code, changed.json["new"], changed.json["counts"]["open"]) == (200, 1, 2)
+    assert client.get("/desk/counts?since=1001&view=mine").json["new"] == 0
+
+
+def test_a_desk_that_nobody_touches_does_not_keep_its_session_alive(queue_of, clock):
+    client = queue_of("打印机卡纸")
+    for _ in range(8):
+        clock.forward(minutes=5)
+        answer = client.get("/desk/counts")
+    assert (answer.status_code, answer.location[:8]) == (303, "/sign-in")

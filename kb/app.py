@@ -28,7 +28,7 @@ from kb.accounts.roles import Right
 from kb.tickets import shares
 from kb.web import errors, headers, health, limits, origins
 from kb.web import visitor as visitors
-from kb.web.wording import ago, day, event_name, moment, public_kind, role_name, state_name
+from kb.web.wording import ago, day, event_name, file_size, moment, public_kind, role_name, state_name
 
 if TYPE_CHECKING:
     from kb.services import Services
@@ -74,6 +74,7 @@ def _equip_templates(app: Flask, services: Services) -> None:
     """Give templates what every page shows: assets by hash, times people read, who asks, and whether there is news for them."""
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.filters["day"] = day
+    app.jinja_env.filters["file_size"] = file_size
     app.jinja_env.filters["moment"] = moment
     app.jinja_env.filters["state_name"] = state_name
     app.jinja_env.filters["event_name"] = event_name

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select
 
 from indexer.text import folded
 from kb.accounts.models import FailedSignIn, SignInLink, StaffSession, User
-from kb.accounts.roles import Role
+from kb.accounts.roles import Right, Role, may
 from kb.errors import InvalidRequestError, KbError
 
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ def find_user(session: Session, name: str) -> User | None:
 def has_administrator(session: Session) -> bool:
     """Tell whether anybody can administrate."""
     return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
+
+
+def names_of_those_who_may(session: Session, right: Right) -> list[str]:
+    """Return the names of the accounts with a right, sorted."""
+    roles = [role.value for role in Role if may(role, right)]
+    return list(session.scalars(select(User.name).where(User.role.in_(roles)).order_by(User.name)))
 
 
 def new_link(session: Session, user: User | None, now: datetime) -> str:

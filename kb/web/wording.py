@@ -93,3 +93,8 @@ def ago(value: datetime, now: datetime) -> str:
 def timestamp(value: datetime) -> str:
     """Return a point in time in China's time zone as spreadsheets read it: 2026-11-03 14:05."""
     return f"{value.astimezone(_CHINA):%Y-%m-%d %H:%M}"
+
+
+def file_size(size: int) -> str:
+    """Return how large a file of `size` bytes is, never 0: 12 KB, 1.2 MB."""
+    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{max(1, round(size / 2**10))} KB"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from sqlalchemy import select
+
+from kb.tickets.models import Attachment, Follower
 
 CAST = ("asker", "intruder", "operator", "agent", "editor")
 EVERYBODY = dict.fromkeys(CAST, 200)
@@ -20,6 +25,8 @@ ANALYTICS = _of(SIGN_IN, 404, 200, 200, 200)
 ANYBODY_MOVES_ON = dict.fromkeys(CAST, 303)
 HOLDS_THE_ADDRESS = EVERYBODY
 """The asker's page: whoever holds its secret address may see it; that the address cannot be guessed is tested with the tickets."""
+NOTHING_CHOSEN = dict.fromkeys(CAST, 400)
+"""A form for files that comes without one."""
 
 TABLE = {
     ("GET", "/"): EVERYBODY,
@@ -31,11 +38,17 @@ TABLE = {
     ("GET", "/mine"): EVERYBODY,
     ("GET", "/t/<token>"): HOLDS_THE_ADDRESS,
     ("POST", "/t/<token>/<action>"): ANYBODY_MOVES_ON,
+    ("POST", "/t/<token>/files"): NOTHING_CHOSEN,
+    ("GET", "/t/<token>/files/<int:file>"): HOLDS_THE_ADDRESS,
+    ("POST", "/t/<token>/files/<int:file>/remove"): _of(303, 404, 404, 404, 404),  # by the second one it is gone
     ("GET", "/desk"): DESK,
     ("GET", "/desk/counts"): DESK,
     ("POST", "/desk/bulk"): DESK_POST,
     ("GET", "/desk/<int:number>"): DESK,
     ("GET", "/desk/<int:number>/draft.md"): DESK,
+    ("GET", "/desk/<int:number>/people"): DESK,
+    ("GET", "/desk/<int:number>/watch"): DESK,
+    ("GET", "/desk/<int:number>/files/<int:file>"): DESK,
     ("POST", "/desk/<int:number>/<action>"): DESK_POST,
     ("GET", "/analytics"): ANALYTICS,
     ("GET", "/analytics/gaps.csv"): ANALYTICS,
@@ -51,6 +64,8 @@ TABLE = {
     ("POST", "/api/v1/feedback"): dict.fromkeys(CAST, 201),
     ("GET", "/api/v1/tickets/<token>"): HOLDS_THE_ADDRESS,
     ("POST", "/api/v1/tickets/<token>/<action>"): HOLDS_THE_ADDRESS,
+    ("POST", "/api/v1/tickets/<token>/files"): NOTHING_CHOSEN,
+    ("POST", "/api/v1/tickets/<token>/files/<int:file>/remove"): _of(200, 404, 404, 404, 404),
     ("GET", "/healthz"): EVERYBODY,
     ("GET", "/readyz"): EVERYBODY,
     ("GET", "/metrics"): EVERYBODY,
@@ -65,6 +80,7 @@ EXAMPLES = {
     "<module>": "invoices",
     "<int:number>/<action>": "1001/reply",
     "<int:number>": "1001",
+    "<int:file>": "1",
     "<token>/<action>": "<token>/seen",
     "<path:filename>": "style.css",
 }
@@ -94,8 +110,18 @@ def _outcome(client, method, rule, token):
     return SIGN_IN if (answer.location or "").startswith("/sign-in") else answer.status_code
 
 
+def _attach(services):
+    """Give the asker's share its first file."""
+    kept = services.files.keep(io.BytesIO(b"number,amount\n1,20\n"), "list.csv")
+    with services.db.write() as session:
+        share = session.scalars(select(Follower)).one()
+        session.add(Attachment(follower_id=share.id, name=kept.name, media_type=kept.media_type, size=kept.size, digest=kept.digest, at=services.now()))
+
+
 @pytest.mark.parametrize(("method", "rule"), TABLE)
-def test_everybody_may_do_exactly_what_the_table_says(method, rule, request, ticket):
+def test_everybody_may_do_exactly_what_the_table_says(method, rule, request, ticket, services):
+    if "<int:file>" in rule:
+        _attach(services)
     found = {name: _outcome(request.getfixturevalue(name), method, rule, ticket["token"]) for name in CAST}
     assert found == TABLE[method, rule]
 

@@ -22,7 +22,7 @@ def test_every_template_is_shown_by_some_page(app, asker, agent, ticket, link_fo
         asker.get(path)
     asker.get(asker.submit("/", "/search", q="食堂几点开门").location)
     asker.get(link_for("编辑小何", "editor"))
-    for path in ("/desk", "/desk/1001", "/analytics"):
+    for path in ("/desk", "/desk/1001", "/desk/1001/people", "/analytics"):
         assert agent.get(path).status_code == 200
     assert shown == {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
 

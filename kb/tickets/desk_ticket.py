@@ -1,0 +1,182 @@
+"""A ticket on the desk: one page on which an agent answers once for all who asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request
+
+from indexer.published import EVERYONE
+from kb.accounts.roles import Right
+from kb.errors import ConflictError, InvalidRequestError, NotFoundError
+from kb.tickets import dossier, history, lifecycle, presence, queue
+from kb.tickets.desk import choice_of
+from kb.tickets.draft import draft
+from kb.tickets.models import Attachment, Follower
+from kb.tickets.shares import MAX_TEXT
+from kb.tickets.steps import UNTIL, Sent, take
+from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
+from kb.web.downloads import download
+from kb.web.forms import clean, number_arg
+from kb.web.visitor import require
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+    from kb.accounts.sign_in import Staff
+    from kb.services import Services
+
+_MOST = 2**31 - 1
+_LONGEST_VIEW = 400
+"""Characters of the queue's address that a page carries along."""
+_IN_COMPOSER = ("reply", "resolve", "publish", "insert")
+"""Steps whose text stands in the composer, to be sent from there again."""
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Return /desk/<number> and what can be done there."""
+    views = Blueprint("desk_ticket", __name__)
+
+    @views.get("/desk/<int:number>")
+    def ticket(number: int) -> ResponseReturnValue:
+        staff = require(Right.DESK)
+        sent = Sent(article=clean(request.args.get("article", "")), to=clean(request.args.get("to", "")))
+        return _page(services, number, staff, sent, since=number_arg("since", _MOST, 0, _MOST))
+
+    @views.post("/desk/<int:number>/<action>")
+    def act(number: int, action: str) -> ResponseReturnValue:
+        staff, sent = require(Right.DESK), _sent()
+        if action == "insert":
+            return _page(services, number, staff, _with_canned(services, sent), step=action)
+        try:
+            with services.db.write() as session:
+                take(session, services.library.current(), number, action, sent, staff, services.now())
+        except NotFoundError:
+            raise
+        except InvalidRequestError as error:
+            unseen = isinstance(error, ConflictError) and sent.seen is not None
+            return _page(services, number, staff, sent, step=action, error=error, since=sent.seen if unseen else None), error.status
+        if request.form.get("back") == "analytics":
+            return redirect(f"/analytics?done={action}", 303)
+        done = sent.mode if action == "reply" else action
+        view = _view()
+        return redirect(f"/desk/{number}?done={done}{f'&from={quote(view)}' if view else ''}", 303)
+
+    @views.get("/desk/<int:number>/draft.md")
+    def markdown(number: int) -> ResponseReturnValue:
+        require(Right.DESK)
+        with services.db.read() as session:
+            text = draft(history.find(session, number), services.now().date())
+        return Response(text, mimetype="text/markdown", headers={"Content-Disposition": f"attachment; filename=t-{number}.md"})
+
+    @views.get("/desk/<int:number>/people")
+    def people(number: int) -> ResponseReturnValue:
+        require(Right.DESK)
+        with services.db.read() as session:
+            found = history.find(session, number)
+            shown = dossier.people(session, found, after=number_arg("after", 0, 0, _MOST))
+            more = shown[-1].share.id if len(shown) == dossier.PEOPLE_A_PAGE else None
+            return render_template("tickets/desk_people.html", ticket=found, people=shown, more=more, view=_view())
+
+    @views.get("/desk/<int:number>/files/<int:file>")
+    def file(number: int, file: int) -> ResponseReturnValue:
+        require(Right.DESK)
+        with services.db.read() as session:
+            stored = session.get(Attachment, file) if file <= _MOST else None
+            share = session.get(Follower, stored.follower_id) if stored is not None else None
+            if stored is None or share is None or share.ticket_number != number:
+                raise NotFoundError("没有这个文件：提问人可能已删掉它，或者它已按期清除。")
+            return download(services.files, stored)
+
+    @views.get("/desk/<int:number>/watch")
+    def watch(number: int) -> ResponseReturnValue:
+        """Note that somebody looks at a ticket, and tell who else does and what happened since event `seen`."""
+        staff, now = require(Right.DESK), services.now()
+        seen, writing = number_arg("seen", 0, 0, _MOST), request.args.get("writing") == "1"
+        with services.db.read() as session:
+            found = history.find(session, number)
+            news = lifecycle.news_since(found, staff.name, seen)
+            here = presence.in_words(presence.others(session, number, staff.name, now))
+            noted = presence.is_noted(session, number, staff.name, now, writing=writing)
+            told = lifecycle.told(news[-1]) if news else ""
+        if not noted:
+            with services.db.write() as session:
+                presence.note(session, number, staff.name, now, writing=writing)
+        return jsonify(here=here, news=told + (f"，还有另外 {len(news) - 1} 件事" if len(news) > 1 else ""))
+
+    return views
+
+
+def _sent() -> Sent:
+    """Return what a form of the page sent."""
+    form = request.form
+    seen, event = form.get("seen", ""), form.get("event", "")
+    texts = {name: clean(form.get(name, "")) for name in ("body", "to", "public", "until", "day", "target")}
+    return Sent(
+        mode=form.get("mode", "reply"),
+        article=clean(form.get("article", "")).strip(),
+        value=clean(form["value"]).strip() if "value" in form else None,
+        phrasings=tuple(map(int, filter(_is_number, form.getlist("phrasing")))),
+        event=int(event) if _is_number(event) else 0,
+        seen=int(seen) if _is_number(seen) else None,
+        **texts,
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text[:10]) <= _MOST and len(text) <= len(str(_MOST))
+
+
+def _view() -> str:
+    """Return the part of the queue's address that says which view the agent came from, "" when they came from elsewhere."""
+    return clean(request.values.get("from", ""))[:_LONGEST_VIEW]
+
+
+def _with_canned(services: Services, sent: Sent) -> Sent:
+    """Put the chosen canned reply below what was typed: what the script does at the cursor."""
+    chosen = next((reply.text for reply in services.library.current().replies if reply.id == request.form.get("canned")), "")
+    return replace(sent, body="\n\n".join(filter(None, (sent.body.rstrip(), chosen)))[:MAX_TEXT])
+
+
+def _page(
+    services: Services,
+    number: int,
+    staff: Staff,
+    sent: Sent,
+    *,
+    step: str = "",
+    error: InvalidRequestError | None = None,
+    since: int | None = None,
+    whole: bool = False,
+) -> str:
+    """Return a ticket's page; after an error with what the agent had typed, and what they had not seen (after event `since`) marked as new."""
+    published, now = services.library.current(), services.now()
+    with services.db.read() as session:
+        found = dossier.read(session, published, number, staff.name, now, since=since, to=sent.to, whole=request.args.get("history") == "all")
+        articles = sorted((one for one in published.articles.values() if published.visible(one, EVERYONE)), key=lambda one: one.id)
+        before, after = queue.neighbours(session, choice_of(dict(parse_qsl(_view())), staff.name), found.ticket)
+        again = [(name, value) for name, value in request.form.items(multi=True) if name not in {"csrf_token", "seen"}]
+        return render_template(
+            "tickets/desk_ticket.html",
+            it=found,
+            ticket=found.ticket,
+            articles=articles,
+            agents={name: name for name in found.agents},
+            staff=staff,
+            sent=sent,
+            step=step,
+            composed=step in _IN_COMPOSER,
+            error=str(error) if error else "",
+            again=again if isinstance(error, ConflictError) and any(entry.new for entry in found.entries) else None,
+            before=before,
+            after=after,
+            alike=[],
+            done=request.args.get("done", "") if request.method == "GET" else "",
+            view=_view(),
+            until=UNTIL,
+            public_kinds=lifecycle.PUBLIC_KINDS,
+            categories={category.value: name for category, name in CATEGORY_NAMES.items()},
+            priorities={priority.value: name for priority, name in PRIORITY_NAMES.items()},
+        )

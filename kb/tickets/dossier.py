@@ -1,0 +1,175 @@
+"""Everything that an agent sees of one ticket, read in a number of statements that does not grow with the people in it, and put into words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import joinedload
+
+from kb.accounts import sign_in
+from kb.accounts.roles import Right
+from kb.tickets import history, lifecycle, presence
+from kb.tickets.candidates import MOST_WORDINGS, articles_for
+from kb.tickets.models import Attachment, Detail, Follower, Phrasing, Ticket, TicketEvent
+from kb.tickets.standing import Kind
+from kb.tickets.timeline import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from indexer.published import Published
+    from indexer.reply import Reply
+    from kb.search.answer import Hit
+    from kb.tickets.models import PublicReply
+    from kb.tickets.timeline import Entry
+
+PEOPLE = 20
+"""People that stand on the ticket's page; the rest are on pages of their own."""
+PEOPLE_A_PAGE = 100
+RECENT = 8
+"""Times that somebody said something which stand open on the page, with the steps between them; what was before is folded away."""
+MOST_OPEN = 40
+"""Entries that stand open at most."""
+EARLIER = 200
+"""Events that are folded away; whoever wants still older ones asks for all."""
+WORDINGS = 30
+"""Wordings that are listed, the most asked first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that a person added to their own share; `forgotten` when it was cleared in time."""
+
+    at: datetime
+    text: str
+    forgotten: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who asked, by a number instead of a name, with what they told."""
+
+    label: str
+    share: Follower
+    said: tuple[Said, ...]
+    word: str
+    files: tuple[Attachment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A ticket with all that its page shows. `entries` are in the order of time; of people and wordings there are the first, and how many in all.
+
+    `omitted` entries are older than those. `titles`: the titles of all articles by their ids. `here`: who else has the page open, in words.
+    """
+
+    ticket: Ticket
+    entries: list[Entry]
+    people: list[Person]
+    people_in_all: int
+    wordings: list[Phrasing]
+    wordings_in_all: int
+    candidates: list[Hit]
+    public: PublicReply | None
+    here: str
+    agents: list[str]
+    replies: list[Reply]
+    modules: dict[str, str]
+    titles: Mapping[str, str]
+    omitted: int
+
+    @property
+    def recent(self) -> list[Entry]:
+        """What happened last."""
+        return self.entries[self._fold :]
+
+    @property
+    def earlier(self) -> list[Entry]:
+        """What happened before that."""
+        return self.entries[: self._fold]
+
+    @property
+    def _fold(self) -> int:
+        spoken = [at for at, entry in enumerate(self.entries) if entry.spoken]
+        first = spoken[-RECENT] if len(spoken) > RECENT else 0
+        return max(first, len(self.entries) - MOST_OPEN)
+
+    @property
+    def last_step(self) -> Entry | None:
+        """What this agent did last, when it is the last thing that happened."""
+        last = self.entries[-1] if self.entries else None
+        return last if last is not None and last.mine else None
+
+    def addressee(self, follower: str) -> Person | None:
+        """Return the person with this id among those shown."""
+        return next((one for one in self.people if str(one.share.id) == follower), None)
+
+
+def read(
+    session: Session, published: Published, number: int, agent: str, now: datetime, *, since: int | None = None, to: str = "", whole: bool = False
+) -> Dossier:
+    """Read a ticket for its page. Raises NotFoundError.
+
+    `since`: the last event that the agent has seen; `to`: the id of a person to be shown whatever their number; `whole`: with the oldest events too.
+    """
+    ticket = history.find(session, number)
+    labels = _labels(session, ticket)
+    modules = {module.id: module.name for module in published.modules}
+    asked = select(Phrasing).where(Phrasing.ticket_number == number).order_by(Phrasing.asked.desc(), Phrasing.id)
+    wordings = list(session.scalars(asked.limit(WORDINGS)))
+    entries = Words(published, labels, modules).entries(session, ticket, agent, since)
+    omitted = 0 if whole else max(0, len(entries) - MOST_OPEN - EARLIER)
+    public = lifecycle.live_public_replies(ticket, now)
+    return Dossier(
+        ticket=ticket,
+        entries=entries[omitted:],
+        people=people(session, ticket, labels, to=to),
+        people_in_all=ticket.people,
+        wordings=wordings,
+        wordings_in_all=session.scalar(select(func.count()).select_from(Phrasing).where(Phrasing.ticket_number == number)) or 0,
+        candidates=articles_for(published, [one.text for one in wordings[:MOST_WORDINGS]] or [ticket.question]),
+        public=public[0] if public else None,
+        here=presence.in_words(presence.others(session, number, agent, now)),
+        agents=sign_in.names_of_those_who_may(session, Right.DESK),
+        replies=sorted(published.replies, key=lambda reply: (ticket.module not in reply.modules, bool(reply.modules), reply.title)),
+        modules=modules,
+        titles={id_: article.title for id_, article in published.articles.items()},
+        omitted=omitted,
+    )
+
+
+def people(session: Session, ticket: Ticket, labels: Mapping[int, str] | None = None, *, to: str = "", after: int | None = None) -> list[Person]:
+    """Return people who have a share in a ticket: the first `PEOPLE`, those with words before others; or with `after` the next `PEOPLE_A_PAGE` by id."""
+    labels = _labels(session, ticket) if labels is None else labels
+    share = select(Follower).where(Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None))
+    told = exists().where(Detail.follower_id == Follower.id) | exists().where(Attachment.follower_id == Follower.id) | (Follower.contact != "")
+    if after is None:
+        named = Follower.id == (int(to) if to.isascii() and to.isdigit() and len(to) < len(str(2**63)) else 0)
+        shares = list(session.scalars(share.order_by(named.desc(), told.desc(), Follower.waiting.desc(), Follower.id).limit(PEOPLE)))
+    else:
+        shares = list(session.scalars(share.where(Follower.id > after).order_by(Follower.id).limit(PEOPLE_A_PAGE)))
+    ids = [one.id for one in shares]
+    said: dict[int, list[tuple[Detail, TicketEvent]]] = {}
+    for detail in session.scalars(select(Detail).where(Detail.follower_id.in_(ids)).options(joinedload(Detail.event)).order_by(Detail.id)):
+        said.setdefault(detail.follower_id or 0, []).append((detail, detail.event))
+    files: dict[int, list[Attachment]] = {}
+    for file in session.scalars(select(Attachment).where(Attachment.follower_id.in_(ids)).order_by(Attachment.id)):
+        files.setdefault(file.follower_id, []).append(file)
+    return [_person(one, labels.get(one.id, "提问人"), said.get(one.id, ()), files.get(one.id, ())) for one in shares]
+
+
+def _person(share: Follower, label: str, said: Sequence[tuple[Detail, TicketEvent]], files: Sequence[Attachment]) -> Person:
+    own = tuple(Said(event.at, detail.body, detail.forgotten_at is not None) for detail, event in said if event.kind in {Kind.ADDED, Kind.REOPENED})
+    words = [detail.body for detail, event in said if event.kind == Kind.RATED]
+    return Person(label, share, own, words[-1] if words else "", tuple(files))
+
+
+def _labels(session: Session, ticket: Ticket) -> dict[int, str]:
+    """Return what each person in a ticket is called: by their turn, never by a name; the only one needs no number."""
+    ids = list(session.scalars(select(Follower.id).where(Follower.ticket_number == ticket.number).order_by(Follower.id)))
+    return {id_: f"提问人 {at}" for at, id_ in enumerate(ids, 1)} if len(ids) > 1 else dict.fromkeys(ids, "提问人")

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
+from argon2 import PasswordHasher
 
 import kb.models  # noqa: F401 - relationships between tables resolve once all are known
-from indexer.build import build
-from indexer.published import open_build
+from indexer import evaluate, lint, vocabulary
+from indexer.build import build, write_build
+from indexer.published import current_id, open_build
+from indexer.render import Renderer
+from kb.accounts import sign_in
 from kb.db import Database
 
-ARTICLES = Path(__file__).parents[1] / "articles"
+ROOT = Path(__file__).parents[1]
+ARTICLES = ROOT / "articles"
+SETS = ROOT.parent / "shared" / "eval"
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+
+hypothesis.settings.register_profile("zhida", deadline=None)  # a machine at work on other things breaks no promise; where time is one, a test measures it
+hypothesis.settings.load_profile("zhida")
 
 
 def article(body: str, title: str = "怎么办", **meta: object) -> str:
@@ -32,6 +43,54 @@ def write_articles(folder: Path, files: dict[str, str | bytes]) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
     return folder
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory, worker_id):
+    """Return `once(name, make)`: a folder that `make(folder)` filled for the whole run, in whichever process asked first. Nobody writes there later."""
+    base = tmp_path_factory.getbasetemp()
+    run = base if worker_id == "master" else base.parent
+
+    def once_(name, make):
+        folder, aside = run / f"once-{name}", run / f"making-{name}"
+        with (run / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                shutil.rmtree(aside, ignore_errors=True)  # of a process whose `make` failed
+                aside.mkdir()
+                make(aside)
+                aside.rename(folder)
+        return folder
+
+    return once_
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_renderer_for_all_builds():
+    """Keep the renderer's child from one build to the next: starting it takes longer than all else that a build of an article or two does."""
+
+    class Kept(Renderer):
+        def __call__(self, cache=None):
+            self._cache = cache
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._cache = None
+
+    with pytest.MonkeyPatch.context() as patch:
+        kept = Kept()
+        patch.setattr(lint, "Renderer", kept)
+        yield
+        Renderer.__exit__(kept, None, None, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords():
+    """Hash passwords as the program does, at a cost that lets tests try many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sign_in, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        sign_in._no_password.cache_clear()  # noqa: SLF001 - the next one is made at the quick cost
+        yield
 
 
 @pytest.fixture
@@ -66,11 +125,32 @@ def publish(tmp_path, write):
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory):
+def shipped(once):
     """The published build of the articles that come with the program."""
-    index = tmp_path_factory.mktemp("shipped") / "index"
-    with open_build(index, build(ARTICLES, index, NOW).build) as published:
+    index = once("shipped", lambda folder: build(ARTICLES, folder, NOW))
+    with open_build(index, current_id(index)) as published:
         yield published
+
+
+@pytest.fixture(scope="session")
+def public_set(once):
+    """Return `public_set(name)`: the folder of a public set and its documents as an open build, read with the shipped editors' files.
+
+    Without the set the test is skipped, and counted as skipped.
+    """
+    opened = {}
+
+    def public_set_(name):
+        if not (SETS / name).is_dir():
+            pytest.skip(f"the set is not at {SETS / name}")
+        if name not in opened:
+            index = once(name, lambda folder: write_build(folder, name, evaluate.documents(SETS / name), vocabulary.load(ARTICLES)))
+            opened[name] = open_build(index, name)
+        return SETS / name, opened[name]
+
+    yield public_set_
+    for published in opened.values():
+        published.backend.close()
 
 
 @pytest.fixture(scope="session")

@@ -174,10 +174,7 @@ def test_every_script_that_is_kept_is_shown_as_text_to_asker_and_agent(asker, ag
     _well(agent.get("/analytics/gaps.csv"))
 
 
-def test_every_script_in_the_sign_in_form_is_shown_as_text(asker, read, known, hostile, monkeypatch):
-    from kb.accounts import sign_in  # noqa: PLC0415 - to try many passwords quickly
-
-    monkeypatch.setattr(sign_in, "fits", lambda *_: False)
+def test_every_script_in_the_sign_in_form_is_shown_as_text(asker, read, known, hostile):
     token, scripts = asker.token(), _scripts(hostile)
     for script in scripts[:: len(scripts) // 150]:
         page = read(_well(asker.post("/sign-in", data={"csrf_token": token, "name": script, "password": script, "next": script})).text)
@@ -186,10 +183,7 @@ def test_every_script_in_the_sign_in_form_is_shown_as_text(asker, read, known, h
 
 
 @pytest.mark.parametrize("source", [_unicode, _blns], ids=lambda source: source.__name__.strip("_"))
-def test_no_words_break_a_form(asker, agent, ticket, hostile, source, monkeypatch):
-    from kb.accounts import sign_in  # noqa: PLC0415 - passwords take their time
-
-    monkeypatch.setattr(sign_in, "_hasher", sign_in._hasher.__class__(time_cost=1, memory_cost=8, parallelism=1))  # noqa: SLF001
+def test_no_words_break_a_form(asker, agent, ticket, hostile, source):
     token, agents = asker.token(), agent.token()
     for text in source(hostile)[::6]:
         word = text.encode("utf-8", "replace").decode()
@@ -202,12 +196,7 @@ def test_no_words_break_a_form(asker, agent, ticket, hostile, source, monkeypatc
         assert _well(client.get(page)).status_code == 200
 
 
-def test_no_words_break_signing_in(asker, hostile, monkeypatch):
-    from kb.accounts import sign_in  # noqa: PLC0415 - passwords take their time
-
-    quick = sign_in._hasher.__class__(time_cost=1, memory_cost=8, parallelism=1)  # noqa: SLF001
-    monkeypatch.setattr(sign_in, "_hasher", quick)
-    sign_in._no_password.cache_clear()  # noqa: SLF001 - the next one is made at the quick cost
+def test_no_words_break_signing_in(asker, hostile):
     token = asker.token()
     for text in [*_unicode(hostile), *_injections(hostile)[::20], "x" * 100_000]:
         word = text.encode("utf-8", "replace").decode()

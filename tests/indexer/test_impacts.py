@@ -13,16 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import impacts, kernel, question, ranking, vocabulary, whoosh_backend
-from indexer.article import Article, Section
+from indexer import evaluate, impacts, kernel, ranking, whoosh_backend
 from indexer.backend import MAX_LIMIT, MAX_TERMS, Query, Sought, WeightedTerm
-from indexer.build import write_build
 from indexer.errors import DamagedIndexError
 from indexer.impacts import ImpactsBackend
-from indexer.segment import segmenter
 from indexer.whoosh_backend import WhooshBackend
 
-SETS = Path(__file__).parents[3] / "shared" / "eval"
 RELATIVE = 1e-5
 ALPHABET = ["发", "票", "发票", "报销", "ofd", "k/3", "的", "怎么"]
 
@@ -85,19 +81,15 @@ def test_top_ten_and_scores_are_those_of_whooshs_own_searcher(tmp_path_factory, 
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize(("name", "documents_", "asked"), [("lecoqa", 1383, 40), ("d365_faq", 1500, 15)])
-def test_on_real_questions_top_ten_and_scores_are_those_of_whooshs_own_searcher(tmp_path, name, documents_, asked):
-    if not (SETS / name).is_dir():
-        pytest.skip("the sets for measuring are not here")
-    lines = [json.loads(line) for line in (SETS / name / "corpus.jsonl").read_text(encoding="utf-8").splitlines()[:documents_]]
-    words = vocabulary.Vocabulary()
-    write_build(tmp_path, "set", [Article(line["_id"], line["title"], (Section("", "", 1, "", line["text"]),)) for line in lines], words)
-    folder = tmp_path / "builds" / "set"
-    whoosh, backends = WhooshBackend(folder / "whoosh"), compiled(folder / "impacts")
-    texts = [json.loads(line)["text"] for line in (SETS / name / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
+@pytest.mark.parametrize(("name", "asked"), [("lecoqa", 40), ("d365_faq", 15)])
+def test_on_real_questions_top_ten_and_scores_are_those_of_whooshs_own_searcher(public_set, name, asked):
+    folder, published = public_set(name)
+    whoosh, backends = WhooshBackend(published.folder / "whoosh"), compiled(published.folder / "impacts")
+    texts = [text for text, _ in evaluate.judged(folder)]
     for text in texts[:: len(texts) // asked][:asked]:
-        compare(whoosh, backends, Query(Sought(question.read(text, words, segmenter(words.dictionary)).terms)))
-    whoosh.close()
+        compare(whoosh, backends, Query(Sought(published.read(text).terms)))
+    for backend in (whoosh, *backends):
+        backend.close()
 
 
 @settings(max_examples=200, deadline=None)

@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from indexer import vocabulary
-from indexer.build import write_build
-from indexer.evaluate import documents, judged
+from indexer.evaluate import judged
 from indexer.lexicon import INTERJECTIONS, PARTICLES, Lexicon
 from indexer.pinyin import blurred, initials, spellings
-from indexer.published import open_build
 from indexer.spelling import distance
 
 ROOT = Path(__file__).parents[2]
-SETS = ROOT.parent / "shared" / "eval"
 
 
 def test_a_question_in_pinyin_is_read_in_characters(shipped):
@@ -157,12 +153,10 @@ def test_a_wrong_character_is_corrected_beside_common_ones(shipped):
     assert shipped.read("发票上穿失败").corrected == "发票上传失败"
 
 
-@pytest.mark.skipif(not SETS.is_dir(), reason=f"the evaluation sets are not at {SETS}")
-def test_one_correct_question_in_two_hundred_is_changed_at_most(tmp_path):
-    write_build(tmp_path, "lecoqa", documents(SETS / "lecoqa"), vocabulary.load(ROOT / "articles"))
-    with open_build(tmp_path, "lecoqa") as published:
-        asked = [text for text, _ in judged(SETS / "lecoqa")]
-        corrected = [text for text in asked if published.read(text).corrected]
+def test_one_correct_question_in_two_hundred_is_changed_at_most(public_set):
+    folder, published = public_set("lecoqa")
+    asked = [text for text, _ in judged(folder)]
+    corrected = [text for text in asked if published.read(text).corrected]
     assert len(corrected) <= len(asked) / 200, corrected
 
 

@@ -6,7 +6,6 @@ import json
 import re
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from kb.accounts import sign_in
@@ -16,14 +15,6 @@ from tests.kb.conftest import ROOT
 
 PASSWORD = "一句好记的话 2026"
 REDIRECTS = ROOT.parent / "shared" / "hostile" / "redirect_ssrf" / "own_redirects.json"
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(monkeypatch):
-    """Hash passwords as the program does, at a cost that lets a test try many."""
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(sign_in, "_hasher", quick)
-    sign_in._no_password.cache_clear()  # noqa: SLF001 - the next one is made at the quick cost
 
 
 @pytest.fixture

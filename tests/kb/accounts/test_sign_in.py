@@ -1,6 +1,9 @@
 from datetime import timedelta
+from importlib.util import find_spec, module_from_spec
 
 import pytest
+from argon2 import extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 from sqlalchemy import func, select, text
 
 from kb.accounts import sign_in
@@ -79,6 +82,15 @@ def test_name_and_password_let_somebody_in_and_nothing_else_does(session, agent,
 def test_an_account_without_a_password_comes_in_by_link_only(session, now):
     sign_in.add_user(session, "甲", Role.AGENT, now)
     assert try_password(session, "甲", "", now) is None
+
+
+def test_a_password_of_the_program_is_hashed_at_the_cost_of_rfc_9106():
+    spec = find_spec("kb.accounts.sign_in")
+    program = module_from_spec(spec)  # as the program has it: tests hash at a lower cost
+    spec.loader.exec_module(program)
+    user = program.User(name="客服小林")
+    program.set_password(user, PASSWORD)
+    assert extract_parameters(user.password_hash) == RFC_9106_LOW_MEMORY
 
 
 def test_guessing_is_slowed_down_even_for_the_right_password_and_for_nobodys_name(session, agent, now):

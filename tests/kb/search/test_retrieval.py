@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from opencc import OpenCC
 
-from indexer import evaluate, vocabulary
-from indexer.build import write_build
-from indexer.published import open_build
+from indexer import evaluate
 from kb.search.answer import answer
 
-ROOT = Path(__file__).parents[3]
-SETS = ROOT.parent / "shared" / "eval"
 FIRST = 10
 FLOORS = {
     "lecoqa": {"mrr": 0.905, "removed_doc": 0.82, "other_domain": 0.995},
@@ -24,22 +19,18 @@ FLOORS = {
 
 
 @pytest.fixture(scope="module", params=FLOORS)
-def asked(request, tmp_path_factory):
-    """Index a set with the shipped editors' files, ask every query as it is and in Traditional characters, and ask what no document answers."""
-    folder = SETS / request.param
-    if not folder.is_dir():
-        pytest.skip(f"the set is not at {folder}")
-    index, converter = tmp_path_factory.mktemp(request.param), OpenCC("s2t")
-    write_build(index, "set", evaluate.documents(folder), vocabulary.load(ROOT / "articles"))
+def asked(request, public_set):
+    """Ask every query of a set as it is and in Traditional characters, and ask what no document answers."""
+    folder, published = public_set(request.param)
+    converter = OpenCC("s2t")
     judged, unanswerable = evaluate.judged(folder), evaluate.unanswerable(folder)
-    with open_build(index, "set") as published:
-        return SimpleNamespace(
-            floors=FLOORS[request.param],
-            relevant=[relevant for _, relevant in judged],
-            plain=[answer(published, text) for text, _ in judged],
-            traditional=[answer(published, converter.convert(text)) for text, _ in judged],
-            others={kind: [answer(published, text) for found, text in unanswerable if found == kind] for kind in ("removed_doc", "other_domain")},
-        )
+    return SimpleNamespace(
+        floors=FLOORS[request.param],
+        relevant=[relevant for _, relevant in judged],
+        plain=[answer(published, text) for text, _ in judged],
+        traditional=[answer(published, converter.convert(text)) for text, _ in judged],
+        others={kind: [answer(published, text) for found, text in unanswerable if found == kind] for kind in ("removed_doc", "other_domain")},
+    )
 
 
 def mrr(answers, relevant):

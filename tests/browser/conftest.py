@@ -12,7 +12,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import structlog
+from click.testing import CliRunner
 from playwright.sync_api import sync_playwright
+
+from indexer import segment
+from kb.cli import cli
 
 ROOT = Path(__file__).parents[2]
 SIZES = {"desktop": (1280, 900), "phone": (360, 640)}
@@ -26,11 +31,13 @@ def chromium_path():
 
 
 class Site:
-    """A running product with an articles folder of its own."""
+    """A running product with an articles folder of its own; `known` is what an earlier build of these articles worked out."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, known):
         self.articles = folder / "articles"
         shutil.copytree(ROOT / "articles", self.articles)
+        shutil.copytree(known, folder / "var" / "index" / "cache")
+        (folder / "var").chmod(0o700)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -57,10 +64,14 @@ class Site:
         raise AssertionError(self.log.read_text())
 
     def kb(self, *arguments):
-        """Run the command line on this site's data and return its JSON."""
-        done = subprocess.run(
-            [sys.executable, "-m", "kb.cli", *arguments, "--json"], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        """Run the command line on this site's data, in this process, and return its JSON. Raises AssertionError where it fails."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("KB_")]:
+                patch.delenv(name)
+            patch.setattr(segment, "use_cache", lambda _: None)  # this process has jieba's dictionary already
+            done = CliRunner(env=self.environment).invoke(cli, [*arguments, "--json"])
+        structlog.reset_defaults()
+        assert done.exit_code == 0, done.exception
         return json.loads(done.stdout)
 
     def tickets(self):
@@ -70,7 +81,7 @@ class Site:
         """Return a link for the agent 王敏, making the account at the first call."""
         try:
             return self.kb("user", "add", "王敏", "--role", "agent")["url"]
-        except subprocess.CalledProcessError:
+        except AssertionError:
             return self.kb("user", "link", "王敏")["url"]
 
     def stop(self):
@@ -79,10 +90,10 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def site(tmp_path_factory, shipped):
     if chromium_path() is None:
         pytest.skip("no Chromium or Chrome on this machine: browser stories need one (apt-get install chromium)")
-    running = Site(tmp_path_factory.mktemp("site"))
+    running = Site(tmp_path_factory.mktemp("site"), shipped.folder.parents[1] / "cache")
     yield running
     running.stop()
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_pages import problems, too_wide
-from tests.browser.test_typing import compose, forgive
+from tests.browser.test_typing import compose, forgive, type_and_see
 
 pytestmark = pytest.mark.browser
 PLACES = {"the first page": "/", "a module": "/m/invoices", "the results": "/search?q=报销"}
@@ -24,8 +24,9 @@ def intents(person):
 
 @pytest.fixture
 def widget(people, site):
-    """Somebody with the widget open on a page of another look; `box` is its search box."""
+    """Somebody with the widget open on a page of another look, and a clock that runs and may be put forward; `box` is its search box."""
     person = people()
+    person.page.clock.install()
     person.page.goto(f"{site.url}/widget/demo")
     person.page.get_by_role("button", name="帮助").click()
     person.box = person.page.get_by_role("dialog").locator("input").first
@@ -48,10 +49,8 @@ def test_results_follow_every_character_and_nothing_is_written(people, site):
     asker.page.goto(site.url)
     seen = []
     for text in ("发", "发票", "发票查", "发票查验", "发票查验失败"):
-        with asker.page.expect_response(lambda answer: "part=results" in answer.url):
-            asker.page.locator("#q").press_sequentially(text[len(seen[-1][0]) if seen else 0 :])
+        type_and_see(asker, text[len(seen[-1][0]) if seen else 0 :])
         expect(asker.page.locator("[data-hit]").first).to_be_visible()
-        asker.page.wait_for_timeout(100)
         seen.append((text, asker.page.locator("[data-results]").inner_text()))
     assert len({result for _, result in seen}) == len(seen)
     expect(asker.page.locator(".answer h2")).to_have_text("发票查验失败怎么办")
@@ -122,13 +121,14 @@ def test_a_lost_network_says_what_to_do_and_keeps_what_was_typed(people, site):
 @pytest.mark.parametrize("place", PLACES)
 def test_while_an_input_method_composes_nothing_is_searched_logged_or_finished(people, site, place):
     asker = people()
+    asker.page.clock.install()
     asker.page.goto(site.url + PLACES[place])
     asker.page.locator("#q").fill("")
     asker.page.locator("#q").focus()
-    asker.page.wait_for_timeout(300)
+    asker.page.clock.fast_forward(800)
     before = len(asker.requests)
     keyboard = compose(asker, "f", "fa", "fap", "fa'piao")
-    asker.page.wait_for_timeout(800)
+    asker.page.clock.fast_forward(800)
     asker.page.locator("#q").press("Enter")  # chooses the letters as they are in many input methods, and asks nothing
     asker.page.evaluate("dispatchEvent(new Event('pagehide'))")
     asker.page.wait_for_timeout(400)
@@ -145,7 +145,7 @@ def test_while_an_input_method_composes_the_widget_sends_nothing(widget):
     widget.box.focus()
     before = len(widget.requests)
     keyboard = compose(widget, "f", "fa", "fap", "fa'piao")
-    widget.page.wait_for_timeout(800)
+    widget.page.clock.fast_forward(800)
     widget.page.evaluate("dispatchEvent(new Event('pagehide'))")
     widget.page.wait_for_timeout(300)
     assert [request.url for request in widget.requests[before:]] == []

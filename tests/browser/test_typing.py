@@ -2,21 +2,27 @@
 
 import json
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import ROOT
 from tests.browser.test_pages import problems
 from tests.browser.test_stories import ask, sign_in
 
 pytestmark = pytest.mark.browser
 INTENTS = "**/api/v1/intents"
+REST = int(re.search(r"REST = (\d+)", (ROOT / "kb" / "static" / "intents.js").read_text(encoding="utf-8"))[1])
+"""Milliseconds."""
 UNKNOWN_CONNECTION = re.compile(r"ERR_FAILED|ERR_INTERNET_DISCONNECTED|status of (409|503)")
 
 
 @pytest.fixture
 def asker(people, site):
+    """Somebody on the first page, with a clock that runs and that the test may put forward."""
     person = people()
+    person.page.clock.install()
     person.page.goto(site.url)
     return person
 
@@ -26,10 +32,25 @@ def forgive(person):
     person.complaints[:] = [complaint for complaint in person.complaints if not UNKNOWN_CONNECTION.search(complaint)]
 
 
+def searched(answer):
+    """Return the question whose results an answer brings, None for other answers."""
+    asked = parse_qs(urlsplit(answer.url).query)
+    return asked["q"][0] if asked.get("part") == ["results"] else None
+
+
 def type_and_see(person, text):
-    with person.page.expect_response(lambda answer: "part=results" in answer.url):
-        person.page.locator("#q").press_sequentially(text, delay=15)
-    person.page.wait_for_timeout(100)
+    """Type, and wait until the results of all that stands in the box then are shown."""
+    box = person.page.locator("#q")
+    box.press_sequentially(text[:-1], delay=15)
+    before, after = box.evaluate("box => [box.value.slice(0, box.selectionStart), box.value.slice(box.selectionEnd)]")
+    with person.page.expect_response(lambda answer: searched(answer) == f"{before}{text[-1]}{after}".strip()):
+        box.press_sequentially(text[-1])
+    expect(person.page.locator("[data-results]")).not_to_have_attribute("aria-busy", "true")
+
+
+def rest(person):
+    """Let as much time pass as makes a question of what stands in the box."""
+    person.page.clock.fast_forward(REST + 100)
 
 
 def sent(person):
@@ -119,22 +140,24 @@ def test_a_corrected_typing_error_is_no_question_of_its_own(asker):
 def test_nothing_half_composed_is_finished_by_rest_or_leaving(asker):
     type_and_see(asker, "食堂")
     keyboard = compose(asker, "jidian")
-    asker.page.wait_for_timeout(5600)
+    rest(asker)
+    asker.page.wait_for_timeout(300)
     assert sent(asker) == [], "the rest timer ran on while composing"
     keyboard.send("Input.insertText", {"text": "几点关门"})
-    with asker.page.expect_request(INTENTS, timeout=8000) as rested:
-        pass
+    with asker.page.expect_request(INTENTS) as rested:
+        rest(asker)
     assert rested.value.post_data_json["query"] == "食堂几点关门"
     assert rested.value.post_data_json["trigger"] == "idle"
 
 
 def test_composing_on_an_android_keyboard_is_searched_but_not_finished(people, site):
     asker = people("phone", user_agent="Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36")
+    asker.page.clock.install()
     asker.page.goto(site.url)
     asker.page.locator("#q").focus()
     with asker.page.expect_request(lambda request: "part=results" in request.url):
         compose(asker, "vpn", "vpn8842")
-    asker.page.wait_for_timeout(5600)
+    rest(asker)
     leave(asker)
     assert sent(asker) == []
 
@@ -203,8 +226,9 @@ def test_the_button_below_results_works_after_the_box_was_cleared(people, site):
 
 def test_a_rest_that_could_not_be_sent_is_sent_on_leaving(asker):
     asker.page.route(INTENTS, lambda route: route.abort())
-    with asker.page.expect_event("requestfailed", lambda request: request.url.endswith("/intents"), timeout=9000):
-        type_and_see(asker, "年会节目谁来排")
+    type_and_see(asker, "年会节目谁来排")
+    with asker.page.expect_event("requestfailed", lambda request: request.url.endswith("/intents")):
+        rest(asker)
     asker.page.wait_for_timeout(200)
     asker.page.unroute(INTENTS)
     leave(asker)
@@ -229,7 +253,7 @@ def test_an_id_that_belongs_to_another_is_replaced_once(asker):
     asker.page.locator("#q").press("Enter")
     expect(asker.page.locator(".receipt")).to_be_visible()
     assert len(taken) == len(set(taken)) == 2
-    assert taken[1] in asker.page.url
+    expect(asker.page).to_have_url(re.compile(taken[1]))
     forgive(asker)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench import build, folds, http, memory, search, weights
+from bench import build, desk, folds, http, memory, search, weights
 from bench.corpus import read_corpus, terms_of
 from bench.engines import BASELINE, ENGINES, OURS
 from bench.figures import Spread, median_of, spread_of, table
@@ -291,6 +291,17 @@ def test_the_bench_of_the_weights_shows_each_change_for_each_set(dataset, articl
     assert re.search(r"\| weights +\| +mean \| tiny MRR \| articles MRR \| articles top 3 \|", done.output)
     assert re.search(r"\| as it is +\| +1\.0000 \| +1\.0000 \| +1\.0000 \| +1\.0000 \|", done.output)
     assert "no change raises the mean" in done.output
+
+
+def test_the_desk_is_timed_over_tickets_of_every_kind(articles, tmp_path, monkeypatch):
+    monkeypatch.setattr(desk, "ARTICLES", articles)
+    to = tmp_path / "figures.json"
+    done = CliRunner().invoke(desk.main, ["--tickets", "120", "--rounds", "1", "--json", str(to)], catch_exceptions=False)
+    pages = json.loads(to.read_text(encoding="utf-8"))["pages"]
+    assert set(pages) == set(desk.paths())
+    assert all(page["processor_ms"] > 0 and 0 < page["p50_ms"] <= page["p95_ms"] for page in pages.values())
+    assert min(pages[f"view {view}"]["bytes"] for view in ("mine", "asked", "suggested", "silent", "done")) > pages["five filters that leave nothing"]["bytes"]
+    assert re.search(r"\| view open +\|", done.output)
 
 
 def test_figures_are_medians_of_rounds_and_the_tail_is_the_nearest_rank():

@@ -155,7 +155,7 @@ _KEYS: dict[Sort, _Keys] = {
 """What each order goes by, and whether the largest stands first. Their values together are different for every ticket."""
 
 
-def _chosen(query: Select[tuple[int]], choice: Choice, since: int = 0) -> Select[tuple[int]]:
+def _chosen(query: Select[int], choice: Choice, since: int = 0) -> Select[int]:
     """Return a query of tickets narrowed to a choice, and to numbers above `since`."""
     filters = ("module", "category", "priority", "assignee", "state")
     query = query.where(_in_view(choice.view, choice.agent), *(getattr(Ticket, name) == value for name in filters if (value := getattr(choice, name))))
@@ -163,19 +163,21 @@ def _chosen(query: Select[tuple[int]], choice: Choice, since: int = 0) -> Select
     return query.where(_worded(choice.words, since)) if choice.words else query
 
 
+_WAITED_FOR = and_(Ticket.open, Ticket.waiting > 0, Ticket.state != State.WAITING)
+_VIEWS: dict[View, ColumnElement[bool]] = {
+    View.OPEN: _WAITED_FOR,
+    View.UNASSIGNED: and_(_WAITED_FOR, Ticket.assignee == ""),
+    View.ASKED: and_(Ticket.open, Ticket.state == State.WAITING),
+    View.SUGGESTED: and_(Ticket.open, Ticket.suggested != ""),
+    View.SILENT: and_(Ticket.open, Ticket.waiting == 0, Ticket.state != State.WAITING),
+    View.DONE: ~Ticket.open,
+    View.ALL: true(),
+}
+
+
 def _in_view(view: View, agent: str) -> ColumnElement[bool]:
     """Return what the tickets of a view have in common; each is a look at one index."""
-    waited_for = and_(Ticket.open, Ticket.waiting > 0, Ticket.state != State.WAITING)
-    return {
-        View.OPEN: waited_for,
-        View.MINE: and_(Ticket.open, Ticket.assignee == agent),
-        View.UNASSIGNED: and_(waited_for, Ticket.assignee == ""),
-        View.ASKED: and_(Ticket.open, Ticket.state == State.WAITING),
-        View.SUGGESTED: and_(Ticket.open, Ticket.suggested != ""),
-        View.SILENT: and_(Ticket.open, Ticket.waiting == 0, Ticket.state != State.WAITING),
-        View.DONE: ~Ticket.open,
-        View.ALL: true(),
-    }[view]
+    return and_(Ticket.open, Ticket.assignee == agent) if view is View.MINE else _VIEWS[view]
 
 
 def _worded(words: str, since: int) -> ColumnElement[bool]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kb.services import Services
 
 PERSON_COOKIE_DAYS = 180
-_POLLED = frozenset({"desk.counts", "desk_ticket.watch"})
-"""Addresses that open pages ask by themselves: they do not show that somebody is there, so they keep no session alive."""
+_POLLED = frozenset({"desk.counts"})
+"""Addresses that open pages ask whether or not somebody is there, so they keep no session alive."""
 _MAX_VISITOR = 100
 
 

@@ -198,12 +198,14 @@ if (location.hash === "#body") write("reply");
 let touched = Date.now();
 for (const kind of ["keydown", "pointermove", "pointerdown", "scroll"]) document.addEventListener(kind, () => (touched = Date.now()), { passive: true });
 let timer;
+let writing = false;
 async function look() {
   clearTimeout(timer);
   timer = setTimeout(look, LOOK_EVERY);
   if (document.hidden || Date.now() - touched > AT_REST) return;
+  writing = dirty();
   try {
-    const answer = await fetch(`/desk/${number}/watch?seen=${page.dataset.version}&writing=${dirty() ? 1 : 0}`);
+    const answer = await fetch(`/desk/${number}/watch?seen=${page.dataset.version}&writing=${writing ? 1 : 0}`);
     if (answer.redirected) {
       clearTimeout(timer);
       live.firstElementChild.textContent = "登录已结束。刷新页面重新登录，写的内容会留着。";
@@ -227,5 +229,6 @@ news.addEventListener("click", async () => {
   await show(address);
   page.querySelector("#timeline .new")?.scrollIntoView({ block: "center" });
 });
+page.addEventListener("input", () => dirty() && !writing && look()); // the first word is told at once
 document.addEventListener("visibilitychange", () => !document.hidden && look());
 look();

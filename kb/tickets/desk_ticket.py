@@ -149,7 +149,6 @@ def _page(
     step: str = "",
     error: InvalidRequestError | None = None,
     since: int | None = None,
-    whole: bool = False,
 ) -> str:
     """Return a ticket's page; after an error with what the agent had typed, and what they had not seen (after event `since`) marked as new."""
     published, now = services.library.current(), services.now()
@@ -172,7 +171,6 @@ def _page(
             again=again if isinstance(error, ConflictError) and any(entry.new for entry in found.entries) else None,
             before=before,
             after=after,
-            alike=[],
             done=request.args.get("done", "") if request.method == "GET" else "",
             view=_view(),
             until=UNTIL,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from kb.accounts import sign_in
 from kb.accounts.roles import Right
-from kb.tickets import history, lifecycle, presence
+from kb.tickets import clusters, history, lifecycle, presence
 from kb.tickets.candidates import MOST_WORDINGS, articles_for
 from kb.tickets.models import Attachment, Detail, Follower, Phrasing, Ticket, TicketEvent
 from kb.tickets.standing import Kind
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kb.tickets.models import PublicReply
     from kb.tickets.timeline import Entry
 
+ALIKE = 3
+"""Other open tickets that may be the same wish."""
 PEOPLE = 20
 """People that stand on the ticket's page; the rest are on pages of their own."""
 PEOPLE_A_PAGE = 100
@@ -65,7 +67,8 @@ class Person:
 class Dossier:
     """A ticket with all that its page shows. `entries` are in the order of time; of people and wordings there are the first, and how many in all.
 
-    `omitted` entries are older than those. `titles`: the titles of all articles by their ids. `here`: who else has the page open, in words.
+    `omitted` entries are older than those. `alike`: open tickets that may be the same wish. `titles`: the titles of all articles by their ids.
+    `here`: who else has the page open, in words.
     """
 
     ticket: Ticket
@@ -75,6 +78,7 @@ class Dossier:
     wordings: list[Phrasing]
     wordings_in_all: int
     candidates: list[Hit]
+    alike: list[Ticket]
     public: PublicReply | None
     here: str
     agents: list[str]
@@ -133,6 +137,7 @@ def read(
         wordings=wordings,
         wordings_in_all=session.scalar(select(func.count()).select_from(Phrasing).where(Phrasing.ticket_number == number)) or 0,
         candidates=articles_for(published, [one.text for one in wordings[:MOST_WORDINGS]] or [ticket.question]),
+        alike=[other for other, _ in clusters.alike(session, published, ticket, ALIKE)] if ticket.open else [],
         public=public[0] if public else None,
         here=presence.in_words(presence.others(session, number, agent, now)),
         agents=sign_in.names_of_those_who_may(session, Right.DESK),

@@ -27,7 +27,12 @@ class Spread:
 def spread_of(values: Iterable[float]) -> Spread:
     """Return median and 95th percentile (nearest rank) of at least one value."""
     ordered = sorted(values)
-    return Spread(statistics.median(ordered), ordered[math.ceil(0.95 * len(ordered)) - 1])
+    return Spread(statistics.median(ordered), percentile(ordered, 0.95))
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the value that `share` of at least one ascending value do not exceed (nearest rank)."""
+    return ordered[math.ceil(share * len(ordered)) - 1]
 
 
 def median_of(rounds: Sequence[Spread]) -> Spread:

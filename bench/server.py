@@ -5,16 +5,17 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 START = 60.0
 """Seconds in which a server must answer."""
@@ -57,6 +58,72 @@ def served(environment: dict[str, str]) -> Iterator[int]:
     port = _free_port()
     with _running([sys.executable, "-m", "kb.cli", "serve"], environment, port):
         yield port
+
+
+class Server:
+    """`kb serve` on one port of loopback and one data folder, in a process group of its own: it may be killed and started again."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        """Start nothing yet. What it says on standard error is added to the file `log`."""
+        self.port = _free_port()
+        self.log = log
+        self._environment = environment | {"KB_PORT": str(self.port)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> float:
+        """Start it and return the seconds until it answered. Raises BenchError when it does not."""
+        started = time.monotonic()
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "kb.cli", "serve"]
+            self._process = subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
+        while not self.web_workers() and self._process.poll() is None and time.monotonic() < started + START:
+            time.sleep(0.01)  # until then it may be children of one that was killed who answer
+        _wait(self._process, self.port)
+        return time.monotonic() - started
+
+    def until_served(self) -> float:
+        """Return the seconds until it answers again. Raises BenchError when it does not."""
+        started = time.monotonic()
+        _wait(self._running(), self.port)
+        return time.monotonic() - started
+
+    def web_workers(self) -> list[int]:
+        """Return the processes that answer requests at this moment: the children of gunicorn's arbiter, which is the supervisor's first child."""
+        arbiters = _children(self._running().pid)[:1]
+        return [worker for arbiter in arbiters for worker in _children(arbiter)]
+
+    def kill_supervisor(self) -> None:
+        """End `kb serve` itself by SIGKILL, and leave it to its children to notice."""
+        self._running().kill()
+        self._running().wait()
+
+    def kill(self) -> None:
+        """End all its processes at once by SIGKILL, as when the machine is switched off."""
+        process = self._running()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        """End it as people do. Raises BenchError when it does not end."""
+        self._running().terminate()
+        try:
+            self._running().wait(START)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise BenchError(f"the server on port {self.port} did not end within {START:.0f} s") from None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise BenchError("the server was never started")
+        return self._process
+
+
+def _children(parent: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # it has ended
 
 
 @contextmanager

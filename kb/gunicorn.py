@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http import message
+from sqlalchemy.orm import configure_mappers
 
 from indexer.errors import IndexerError
 from indexer.segment import warm_up
@@ -44,6 +45,7 @@ def application() -> Flask:
     logs.configure()
     warm_up(_config.data / "jieba")
     app = create_app(_services)
+    configure_mappers()  # else the first request to each worker waits for it, 20 ms of a processor
     with suppress(IndexerError):  # what is wrong with it stands in /readyz and on the desk
         _services.library.current().warm_up()
     gc.collect()

@@ -3,23 +3,30 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from contextlib import closing
 from http.client import HTTPConnection
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from bench import build, desk, folds, http, memory, search, weights
+from bench import build, demand, desk, folds, http, load, memory, search, weights
 from bench.corpus import read_corpus, terms_of
 from bench.engines import BASELINE, ENGINES, OURS
-from bench.figures import Spread, median_of, spread_of, table
+from bench.figures import Spread, median_of, percentile, spread_of, table
 from bench.server import BenchError, gunicorn, run, settings
+from bench.stored import Account
 from indexer import ranking, vocabulary
 from indexer.article import Article, Section
+from indexer.build import build as publish_build
+from indexer.build import open_published
 from indexer.errors import ArticlesRejectedError
-from kb.search.answerability import MODEL, Model
+from kb.search.answer import answer
+from kb.search.answerability import MODEL, Model, Verdict
+from tests.conftest import NOW
 
 ROOT = Path(__file__).parents[1]
 NUMBERS = "一二三四五六七八九十"
@@ -293,6 +300,48 @@ def test_the_bench_of_the_weights_shows_each_change_for_each_set(dataset, articl
     assert "no change raises the mean" in done.output
 
 
+def test_people_come_at_the_same_moments_each_time_as_many_a_second_as_wanted():
+    moments = demand.arrivals(20, 60)
+    assert moments == demand.arrivals(20, 60)
+    assert moments == sorted(moments)
+    assert len(moments) == pytest.approx(1200, rel=0.1)
+    assert 0 < moments[0] < moments[-1] < 60
+
+
+def test_the_first_question_is_searched_for_most_and_the_rest_ever_less():
+    asked = list(islice(demand.searches([str(number) for number in range(100)]), 5000))
+    counts = [count for _, count in Counter(asked).most_common()]
+    assert counts[0] == pytest.approx(5000 / sum(1 / rank for rank in range(1, 101)), rel=0.1)
+    assert counts[0] > 1.5 * counts[1] > 2 * counts[3] > 0
+
+
+def test_half_of_the_finished_questions_are_earlier_ones_in_other_words():
+    known = [(f"{number}", f"{number} in other words") for number in range(50)]
+    said = list(islice(demand.finished(known), 100))
+    assert said[::2] == [first for first, _ in known]
+    assert all(int(again.split()[0]) <= at for at, again in enumerate(said[1::2]))
+
+
+def test_wishes_are_left_unanswered_in_both_wordings(articles, tmp_path):
+    index = tmp_path / "index"
+    publish_build(articles, index, NOW)
+    found = demand.wishes(index, 5)
+    assert len(set(found)) == 5
+    with open_published(index) as published:
+        assert {answer(published, text).verdict for both in found for text in both} == {Verdict.UNANSWERED}
+
+
+def test_the_load_is_told_with_its_tail_its_errors_and_what_was_lost(capsys, tmp_path):
+    sent = [load.Outcome(load.SEARCH, float(ms), 1.0, 200, b"{}") for ms in range(1, 101)]
+    sent += [load.Outcome(load.INTENT, 10.0, 2.0, 201, b"{}\n{}"), load.Outcome(load.INTENT, 5000.0, 3.0, 503, b"{}\n{locked}")]
+    load.report(sent, Account(1, 0, 0, 0, 0, lost=["a question"]), "", tmp_path / "figures.json")
+    told = capsys.readouterr().out
+    assert re.search(r"search +\| +100 \| +50 \| +95 \| +99 \| +100 \| +0", told)
+    assert re.search(r"intent +\| +2 \| +10 \| +5,000 \| +5,000 \| +5,000 \| +1", told)
+    assert "lost 1, double 0, unsound 0, “locked” shown or logged 1\n  a question\n" in told
+    assert json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))["account"]["lost"] == ["a question"]
+
+
 def test_the_desk_is_timed_over_tickets_of_every_kind(articles, tmp_path, monkeypatch):
     monkeypatch.setattr(desk, "ARTICLES", articles)
     to = tmp_path / "figures.json"
@@ -307,6 +356,7 @@ def test_the_desk_is_timed_over_tickets_of_every_kind(articles, tmp_path, monkey
 def test_figures_are_medians_of_rounds_and_the_tail_is_the_nearest_rank():
     assert spread_of([3, 1, 2]) == Spread(2, 3)
     assert spread_of(range(1, 101)) == Spread(50.5, 95)
+    assert [percentile(range(1, 101), share) for share in (0.01, 0.99, 1.0)] == [1, 99, 100]
     assert median_of([Spread(1, 9), Spread(2, 8), Spread(30, 7)]) == Spread(2, 8)
 
 

@@ -1,20 +1,42 @@
-"""The asker's page: one follower's view of a ticket, behind an address that only they know."""
+"""The asker's page: one follower's view of a ticket, behind an address that only they know, and the list of what a person asked."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, redirect, render_template, request
 
-from kb.errors import NotFoundError
-from kb.tickets import lifecycle
+from kb.errors import InvalidRequestError, NotFoundError
+from kb.files import MAX_NAME
+from kb.tickets import attachments, progress, shares
+from kb.tickets.retention import KEPT
+from kb.tickets.standing import NEWS
+from kb.web.downloads import download
 from kb.web.forms import clean
 from kb.web.visitor import visitor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import IO, BinaryIO
+
     from flask.typing import ResponseReturnValue
+    from sqlalchemy.orm import Session
 
     from kb.services import Services
+    from kb.tickets.models import Attachment
+
+SATISFACTION = {1: "很不满意", 2: "不满意", 3: "一般", 4: "满意", 5: "很满意"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came with an asker's action; None for what did not."""
+
+    details: str | None = None
+    contact: str | None = None
+    satisfaction: int | None = None
+    word: str = ""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -23,45 +45,151 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.get("/mine")
     def mine() -> ResponseReturnValue:
+        person = visitor().person
         with services.db.read() as session:
-            shares = lifecycle.of_person(session, visitor().person) if visitor().person else []
-            return render_template("tickets/mine.html", shares=shares, lifecycle=lifecycle)
+            found = progress.overview(session, person, services.now()) if person else progress.Overview()
+            return render_template("tickets/mine.html", found=found)
 
     @views.get("/t/<token>")
     def ticket(token: str) -> ResponseReturnValue:
-        with services.db.read() as session:
-            mine = lifecycle.share(session, token)
-            published = services.library.current()
-            page = render_template(
-                "tickets/ticket.html", mine=mine, ticket=mine.ticket, lifecycle=lifecycle, published=published, unseen=lifecycle.has_news(mine)
-            )
-        response = Response(page)
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
+        return _page(services, token)
 
     @views.post("/t/<token>/<action>")
     def act(token: str, action: str) -> ResponseReturnValue:
-        perform(services, token, action, clean(request.form.get("details", "")), clean(request.form.get("contact", "")))
+        sent = Sent(_sent("details"), _sent("contact"), _mark(request.form.get("satisfaction", "")), clean(request.form.get("word", "")))
+        try:
+            perform(services, token, action, sent)
+        except NotFoundError:
+            raise
+        except InvalidRequestError as error:
+            return _page(services, token, problems=[error], typed={"details": sent.details or "", "word": sent.word, "action": action})
         return redirect(f"/t/{token}?done={action}", 303)
 
+    _take_files(views, services)
     return views
 
 
-def perform(services: Services, token: str, action: str, details: str | None, contact: str | None) -> None:
-    """Do what an asker may do with their ticket. Raises InvalidRequestError for what they may not."""
+def _take_files(views: Blueprint, services: Services) -> None:
+    """Add what can be done with files at /t/<token>/files."""
+
+    @views.post("/t/<token>/files")
+    def add_files(token: str) -> ResponseReturnValue:
+        problems: list[InvalidRequestError] = []
+        chosen = [file for file in request.files.getlist("file") if file.filename]
+        if not chosen:
+            problems.append(InvalidRequestError("no_file", "还没有选文件。先选一个或几个，再点“添加”。"))
+        for file in chosen:
+            try:
+                add_file(services, token, file.stream, file.filename or "")
+            except NotFoundError:
+                raise
+            except InvalidRequestError as error:
+                problems.append(error)
+        if problems:
+            return _page(services, token, problems=problems, kept=len(chosen) - len(problems))
+        return redirect(f"/t/{token}?done=files#files", 303)
+
+    @views.get("/t/<token>/files/<int:file>")
+    def open_file(token: str, file: int) -> ResponseReturnValue:
+        with services.db.read() as session:
+            return _unreferred(download(services.files, attachments.find(shares.share(session, token), file)))
+
+    @views.post("/t/<token>/files/<int:file>/remove")
+    def remove(token: str, file: int) -> ResponseReturnValue:
+        try:
+            remove_file(services, token, file)
+        except NotFoundError:
+            raise
+        except InvalidRequestError as error:
+            return _page(services, token, problems=[error])
+        return redirect(f"/t/{token}?done=remove#files", 303)
+
+
+def perform(services: Services, token: str, action: str, sent: Sent, then: Callable[[Session], object] = lambda _: None) -> None:
+    """Do what an asker may do with their ticket, and `then` what belongs to the same transaction. Raises InvalidRequestError for what they may not."""
     now = services.now()
     with services.db.write() as session:
-        mine = lifecycle.share(session, token)
+        mine = shares.share(session, token)
         match action:
             case "details":
-                lifecycle.add_details(mine, details, contact)
+                shares.add_details(mine, sent.details or "", sent.contact, now)
+            case "contact":
+                shares.add_details(mine, "", sent.contact, now)
             case "withdraw":
-                lifecycle.withdraw(mine.ticket, mine, now)
+                shares.withdraw(mine.ticket, mine, now)
+            case "rejoin":
+                shares.rejoin(mine, now)
             case "confirm":
-                lifecycle.confirm(mine.ticket, mine, now)
+                shares.confirm(mine, now)
             case "reopen":
-                lifecycle.reopen(mine.ticket, mine, details or "", now)
+                shares.reopen(mine, sent.details or "", now)
+            case "rate":
+                shares.rate(mine, sent.satisfaction or 0, sent.word, now)
             case "seen":
                 mine.seen_at = now
             case _:
                 raise NotFoundError("没有这个操作。请从提问页上的按钮进入。")
+        then(session)
+
+
+def add_file(services: Services, token: str, stream: IO[bytes], name: str, then: Callable[[Session, Attachment, bool], object] = lambda *_: None) -> None:
+    """Add a file to a follower's share: its content first, then the row, and `then` what belongs to the same transaction with the row and whether it is new.
+
+    Raises InvalidRequestError that names the file and the remedy for what is not taken, NotFoundError for an unknown address.
+    """
+    with services.db.read() as session:
+        mine = shares.share(session, token)
+        kept = attachments.known(mine, stream)
+        if kept is None:
+            attachments.require_room(mine, clean(name)[-MAX_NAME:])
+    kept = kept or services.files.keep(cast("BinaryIO", stream), clean(name))
+    with services.db.write() as session:
+        added, new = attachments.add(shares.share(session, token), kept, services.files, services.now())
+        then(session, added, new)
+
+
+def remove_file(services: Services, token: str, file: int, then: Callable[[Session], object] = lambda _: None) -> None:
+    """Remove a file of a follower's own, and do `then` what belongs to the same transaction. Raises InvalidRequestError once the ticket has ended."""
+    with services.db.write() as session:
+        attachments.remove(shares.share(session, token), file, services.files)
+        then(session)
+
+
+def _page(services: Services, token: str, *, problems: Sequence[InvalidRequestError] = (), typed: dict[str, str] | None = None, kept: int = 0) -> Response:
+    """Return a follower's page; after problems with what the person had written, and the status of the first of them."""
+    with services.db.read() as session:
+        mine = shares.share(session, token)
+        ended = mine.ticket.ended_at
+        page = render_template(
+            "tickets/ticket.html",
+            mine=mine,
+            ticket=mine.ticket,
+            token=token,
+            way=progress.of(mine),
+            files={one.id: one for one in mine.files},
+            most_files=attachments.MAX_FILES,
+            told=shares.told(mine),
+            unseen=shares.has_news(mine),
+            published=services.library.current(),
+            cleared=ended is not None and services.now() >= ended + KEPT,
+            news_kinds=NEWS,
+            satisfaction=SATISFACTION,
+            problems=[str(problem) for problem in problems],
+            typed=typed or {},
+            kept=kept,
+        )
+    return _unreferred(Response(page, status=problems[0].status if problems else 200))
+
+
+def _unreferred(response: Response) -> Response:
+    """Keep the secret address from whatever the page leads to."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _sent(name: str) -> str | None:
+    return clean(request.form[name]) if name in request.form else None
+
+
+def _mark(value: str) -> int | None:
+    return int(value) if value in {str(mark) for mark in SATISFACTION} else None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kb.services import Services
 
 PERSON_COOKIE_DAYS = 180
-_POLLED = frozenset({"desk.counts"})
+_POLLED = frozenset({"desk.counts", "tickets_api.ticket"})
 """Addresses that open pages ask whether or not somebody is there, so they keep no session alive."""
 _MAX_VISITOR = 100
 

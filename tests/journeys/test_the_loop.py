@@ -31,7 +31,7 @@ def test_a_question_without_an_answer_is_answered_for_all_who_asked(asker, secon
     # The agent sees one ticket with two people, both wordings and what she added, and answers once.
     clock.forward(minutes=5)
     desk = read(agent.get("/desk").text)
-    assert [link for link in desk.links if link.startswith("/desk/")] == ["/desk/1001"]
+    assert {link for link in desk.links if link.startswith("/desk/")} == {"/desk/1001"}
     page = read(agent.get("/desk/1001").text)
     assert all(word in page.text for word in ("2 人在等", "年假还剩几天", "请问年假还剩几天呢？", "想休到元旦", "分机 8001"))
     agent.submit("/desk/1001", "/desk/1001/assign")
@@ -49,7 +49,7 @@ def test_a_question_without_an_answer_is_answered_for_all_who_asked(asker, secon
     agent.submit("/desk/1001", "/desk/1001/resolve", body="请看人事系统。")
     clock.forward(minutes=5)
     second_asker.submit(his, f"{his}/reopen", details="我没有人事系统的账号")
-    assert "处理中" in second_asker.get(his).text
+    assert "客服在处理" in second_asker.get(his).text
     assert "我没有人事系统的账号" in agent.get("/desk/1001").text
     assert "我没有人事系统的账号" not in asker.get(hers).text
 
@@ -67,7 +67,7 @@ def test_a_question_without_an_answer_is_answered_for_all_who_asked(asker, secon
     asker.submit(hers, f"{hers}/confirm")
     assert "已确认解决" in asker.get(hers).text
     assert "年假" not in read(agent.get("/analytics").text).text.partition("最近 30 天")[0]
-    assert [link for link in read(agent.get("/desk?view=done").text).links if link.startswith("/desk/")] == ["/desk/1001"]
+    assert {link.partition("?")[0] for link in read(agent.get("/desk?view=done").text).links if link.startswith("/desk/")} == {"/desk/1001"}
 
     # Whoever asks later, after the end, opens a new one: the old one is history.
     clock.forward(days=1)

@@ -137,6 +137,6 @@ def test_every_form_needs_a_token_of_its_own_browser(app, agent, editor, ticket)
     assert len(posts) >= 5
     stolen = editor.token("/sign-in")
     for rule in posts:
-        path = rule.replace("<token>", ticket["token"]).replace("<int:number>", "1001").replace("<action>", "reply")
+        path = rule.replace("<token>", ticket["token"]).replace("<int:number>", "1001").replace("<int:file>", "1").replace("<action>", "reply")
         for fields in ({}, {"csrf_token": stolen}, {"csrf_token": ""}):
             assert agent.post(path, data={**BODIES.get(rule, {}), **fields}).status_code == 400, rule

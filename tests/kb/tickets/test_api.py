@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from kb.files import MAX_FILE
+from kb.tickets import lifecycle
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0....\0\0\0\0IEND\xaeB`\x82"
+
+
+def send(client, ticket, content, name="一.png", field="file", **headers):
+    """Send one file, with the same bytes at each call."""
+    boundary, body = encode_multipart({field: FileStorage(io.BytesIO(content), name)}, boundary="the-same")
+    return client.post(f"/api/v1/tickets/{ticket['token']}/files", data=body, content_type=f"multipart/form-data; boundary={boundary}", headers=headers)
+
+
+def told(client, ticket):
+    return client.get(f"/api/v1/tickets/{ticket['token']}").json
+
+
+def act(client, ticket, action, **sent):
+    return client.post(f"/api/v1/tickets/{ticket['token']}/{action}", json=sent)
 
 
 def test_a_follower_reads_the_state_the_own_words_and_the_replies(asker, agent, ticket):
@@ -87,3 +110,136 @@ def test_a_guessed_address_finds_nothing(asker, ticket, token):
 
 def test_an_address_cannot_be_guessed(asker, ticket):
     assert len(ticket["token"]) == 32, "24 random bytes"
+
+
+def test_a_program_sees_the_thread_the_steps_and_what_is_asked_of_its_person(asker, second_asker, agent_does, ticket, clock):
+    second_asker.ask("打印机卡纸怎么处理")
+    act(asker, ticket, "details", details="三楼", contact="8001")
+    clock.forward(minutes=5)
+    agent_does(lifecycle.ask, body="哪一台？", to=ticket["token"])
+    body = told(asker, ticket)
+    assert [(entry["kind"], entry["by"], entry["text"]) for entry in body["thread"]] == [("added", "self", "三楼"), ("asked", "agent", "哪一台？")]
+    assert [(step["step"], step["reached"], step["current"]) for step in body["steps"]] == [
+        ("noted", True, False),
+        ("handled", True, False),
+        ("asked", True, True),
+        ("solved", False, False),
+        ("confirmed", False, False),
+    ]
+    assert (body["state"], body["words"], body["asked"], body["contact"], body["news_at"]) == ("waiting", "等你补充", "哪一台？", "8001", clock().isoformat())
+    act(asker, ticket, "details", details="窗边那台")
+    assert (told(asker, ticket)["asked"], told(asker, ticket)["words"]) == (None, "客服在处理")
+
+
+def test_a_program_takes_the_whole_way_of_its_person(asker, agent_does, ticket):
+    assert act(asker, ticket, "withdraw").json == {"status": "ok"}
+    assert act(asker, ticket, "rejoin").json == act(asker, ticket, "rejoin").json == {"status": "ok"}
+    assert (told(asker, ticket)["state"], told(asker, ticket)["followers"]) == ("new", 1)
+    act(asker, ticket, "contact", contact="8001")
+    assert told(asker, ticket)["contact"] == "8001"
+    assert act(asker, ticket, "rate", satisfaction=5).status_code == 409, "there is no answer yet"
+    agent_does(lifecycle.resolve, body="换一台")
+    act(asker, ticket, "reopen", details="还是卡")
+    assert told(asker, ticket)["thread"][-1]["text"] == "还是卡"
+    agent_does(lifecycle.resolve, body="换好了")
+    act(asker, ticket, "confirm")
+    act(asker, ticket, "rate", satisfaction=4, word="不错")
+    act(asker, ticket, "seen")
+    body = told(asker, ticket)
+    assert (body["state"], body["words"], body["satisfaction"], body["news"]) == ("confirmed", "已确认解决", 4, False)
+
+
+def test_who_confirmed_an_answer_that_did_not_last_is_asked_again(asker, second_asker, agent_does, ticket, clock):
+    other = {"token": second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].rpartition("/")[2]}
+    agent_does(lifecycle.resolve, body="换一台")
+    act(asker, ticket, "confirm")
+    clock.forward(minutes=5)
+    act(second_asker, other, "reopen", details="还是卡")
+    assert told(asker, ticket)["words"] == "客服在处理"
+    agent_does(lifecycle.resolve, body="换好了")
+    assert [step["step"] for step in told(asker, ticket)["steps"] if step["current"]] == ["solved"]
+    clock.forward(minutes=5)
+    act(asker, ticket, "confirm")
+    assert [step["step"] for step in told(asker, ticket)["steps"] if step["current"]] == ["confirmed"]
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("contact", {}),
+        ("contact", {"contact": 8001}),
+        ("rate", {}),
+        ("rate", {"satisfaction": 0}),
+        ("rate", {"satisfaction": 6}),
+        ("rate", {"satisfaction": True}),
+        ("rate", {"satisfaction": "5"}),
+        ("rate", {"satisfaction": 5, "word": ["好"]}),
+        ("rate", {"satisfaction": 5, "word": "好" * 1001}),
+        ("reopen", {"details": "x" * 20_001}),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_writes_nothing(asker, agent_does, ticket, rows, action, body):
+    agent_does(lifecycle.resolve, body="换一台")
+    before = rows()
+    assert act(asker, ticket, action, **body).status_code == 400
+    assert rows() == before
+
+
+def test_a_file_is_added_once_listed_and_removed(asker, ticket, rows):
+    first, again = send(asker, ticket, PNG), send(asker, ticket, PNG, "另一个名字.png")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json == first.json
+    file = first.json["file"]
+    assert {key: file[key] for key in ("name", "size", "media_type")} == {"name": "一.png", "size": len(PNG), "media_type": "image/png"}
+    assert told(asker, ticket)["files"] == [file]
+    assert asker.get(file["url"].removeprefix("http://localhost")).data == PNG
+    assert act(asker, ticket, f"files/{file['id']}/remove").json == {"status": "ok"}
+    assert act(asker, ticket, f"files/{file['id']}/remove").status_code == 404
+    assert (told(asker, ticket)["files"], rows()["attachments"]) == ([], [])
+
+
+def test_a_file_that_is_sent_again_under_its_key_is_answered_the_same(asker, ticket, rows):
+    key = {"Idempotency-Key": "file-1-file-1-file"}
+    first, again = send(asker, ticket, PNG, **key), send(asker, ticket, PNG, **key)
+    assert (first.status_code, again.status_code, again.data) == (201, 201, first.data)
+    assert send(asker, ticket, b"other", **key).status_code == 422
+    assert len(rows()["attachments"]) == 1
+
+
+def test_the_fifth_file_may_be_sent_again_and_the_sixth_may_not(asker, ticket):
+    assert [send(asker, ticket, str(number).encode(), f"{number}.txt").status_code for number in (0, 1, 2, 3, 4, 4, 5)] == [201] * 5 + [200, 409]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "status", "code"),
+    [(b"", "空.txt", 400, "file_empty"), (b"x" * (MAX_FILE + 1), "大.txt", 413, "file_too_large"), (b"x" * 7 * 2**20, "更大.txt", 413, "too_large")],
+)
+def test_a_file_that_cannot_be_kept_is_refused_in_our_form(asker, ticket, rows, services, content, name, status, code):
+    before = rows()
+    answer = send(asker, ticket, content, name)
+    assert (answer.status_code, answer.json["error"]["code"]) == (status, code)
+    assert rows() == before
+    assert not list(services.config.files.glob("??/*"))
+
+
+def test_what_is_no_upload_is_refused(asker, ticket, rows):
+    before = rows()
+    assert send(asker, ticket, PNG, field="other").status_code == 400
+    assert act(asker, ticket, "files").status_code == 400
+    assert send(asker, {"token": "guessed"}, PNG).status_code == 404
+    assert send(asker, ticket, PNG, Origin="https://elsewhere.example").status_code == 403
+    assert rows() == before
+
+
+def test_who_withdrew_adds_no_files(asker, ticket, rows, services):
+    act(asker, ticket, "withdraw")
+    assert send(asker, ticket, PNG).status_code == 409
+    assert (rows()["attachments"], list(services.config.files.glob("??/*"))) == ([], [])
+
+
+def test_an_equal_file_of_two_people_stays_while_one_of_them_has_it(asker, second_asker, ticket):
+    other = {"token": second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].rpartition("/")[2]}
+    mine, hers = send(asker, ticket, PNG).json["file"], send(second_asker, other, PNG).json["file"]
+    assert act(asker, ticket, f"files/{hers['id']}/remove").status_code == 404
+    act(asker, ticket, f"files/{mine['id']}/remove")
+    assert second_asker.get(hers["url"].removeprefix("http://localhost")).data == PNG

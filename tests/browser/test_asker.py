@@ -1,0 +1,67 @@
+"""The asker's page while it is open: files in place, news that is offered and never pushed in."""
+
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from kb.db import Database
+from kb.tickets import history, lifecycle
+from tests.browser.test_pages import problems, too_wide
+from tests.browser.test_stories import ask, number_on
+
+pytestmark = pytest.mark.browser
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0....\0\0\0\0IEND\xaeB`\x82"
+
+
+def agent_says(site, number, step, body):
+    db = Database(f"sqlite:///{site.environment['KB_DATA']}/kb.sqlite3")
+    with db.write() as session:
+        step(history.find(session, number), body=body, agent="王敏", now=datetime.now(UTC))
+    db.disconnect()
+
+
+def file_of(name, content, kind="image/png"):
+    return {"name": name, "mimeType": kind, "buffer": content}
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
+def test_an_asker_adds_files_in_place_and_is_offered_what_is_new(people, site, size, scheme):
+    asker = people(size, color_scheme=scheme)
+    asker.page.clock.install()
+    ask(asker, site, {"desktop": "碎纸机怎么领用", "phone": "办公室绿植谁来浇水"}[size])
+    receipt = asker.page.locator(".receipt")
+    number = number_on(receipt)
+    receipt.get_by_role("link", name="补充说明").click()
+    page, files = asker.page, asker.page.locator(".files")
+    page.locator("#d").fill("写到一半")
+    page.locator("#f").set_input_files([file_of("一.png", PNG), file_of("大.png", PNG + bytes(5 * 2**20)), file_of("二.txt", b"x", "text/plain")])
+    expect(files.get_by_role("alert")).to_contain_text("“大.png”太大：每个文件 5 MB 以内")
+    expect(files.get_by_role("link")).to_have_text(["一.png", "二.txt"])
+    expect(files.get_by_role("progressbar")).to_have_count(0)
+    files.get_by_role("button", name="知道了").click()
+    files.get_by_role("button", name="移除 一.png").click()
+    expect(files.get_by_role("link")).to_have_text(["二.txt"])
+
+    agent_says(site, number, lifecycle.ask, "哪一层？")
+    before = page.locator("h1").bounding_box(), page.locator("#d").bounding_box()
+    page.clock.fast_forward("00:31")
+    fresh = page.get_by_role("status").get_by_role("link", name="有新回复 · 查看")
+    expect(fresh).to_be_visible()
+    assert (page.locator("h1").bounding_box(), page.locator("#d").bounding_box()) == before
+    expect(page.locator("#d")).to_have_value("写到一半")
+    fresh.click()
+    expect(page.locator(".asked")).to_contain_text("哪一层？")
+    assert problems(page) == []
+    page.locator("#answer").fill("三层")
+    page.get_by_role("button", name="发送").click()
+    expect(page.locator("[aria-current=step]")).to_contain_text("客服在处理")
+    agent_says(site, number, lifecycle.resolve, "去前台领")
+    page.reload()
+    page.get_by_role("button", name="已解决").click()
+    page.get_by_label("很满意", exact=True).check()
+    page.get_by_role("button", name="提交评价").click()
+    expect(page.get_by_text("谢谢你的评价")).to_be_visible()
+    assert problems(page) == []
+    page.evaluate("document.documentElement.style.fontSize = '32px'")
+    assert too_wide(page) <= 0

@@ -19,6 +19,22 @@ from indexer.render import Renderer
 from kb.accounts import sign_in
 from kb.db import Database
 
+FIRST = (
+    "browser/test_stories.py",
+    "kb/search/test_retrieval.py",
+    "test_bench.py",
+    "browser/test_typing.py",
+    "hostile/test_hostile_http.py",
+    "browser/test_pages.py",
+    "browser/test_following.py",
+    "indexer/test_impacts.py",
+    "hostile/test_hostile_search.py",
+    "hostile/test_hostile_indexer.py",
+    "kb/search/test_leave_one_out.py",
+    "kb/test_serve.py",
+    "kb/test_cli.py",
+)
+"""Files that take longest, in the order in which the processes of a run take them: what waits for a browser beside what computes, nothing long at the end."""
 ROOT = Path(__file__).parents[1]
 ARTICLES = ROOT / "articles"
 SETS = ROOT.parent / "shared" / "eval"
@@ -26,6 +42,11 @@ NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
 hypothesis.settings.register_profile("zhida", deadline=None)  # a machine at work on other things breaks no promise; where time is one, a test measures it
 hypothesis.settings.load_profile("zhida")
+
+
+def pytest_collection_modifyitems(items):
+    places = {f"tests/{name}": at for at, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
 
 
 def article(body: str, title: str = "怎么办", **meta: object) -> str:

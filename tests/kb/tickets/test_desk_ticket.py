@@ -141,7 +141,7 @@ def test_a_note_is_never_published_by_the_button_beside_it(agent, ticket, rows):
 def test_what_is_said_to_one_person_is_read_by_nobody_else(agent, asker, second_asker, ticket, services, read):
     other = second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].removeprefix("http://localhost")
     with services.db.read() as session:
-        first = session.scalars(select(shares.Follower.id)).first()
+        first = session.scalars(select(shares.Follower.id).order_by(shares.Follower.id)).first()
     page = f"{PAGE}?to={first}"
     assert agent.page(page).form(f"{PAGE}/reply", {"body": ""})["fields"]["to"] == str(first)
     agent.submit(page, f"{PAGE}/reply", body="你的单号我查到了")

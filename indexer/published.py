@@ -268,6 +268,10 @@ class Published:
         """Return how telling each content word of a question is: its idf; less for unknown numbers and for pasted foreign text."""
         return self._telling(question.content, self.looked_up(question)[1])
 
+    def tells(self, word: str) -> float:
+        """Return how telling one word in normal form is, as a share of what a word tells that stands in no section (0-1)."""
+        return min(1.0, self._telling((word,), _Counts(self.backend))[word] / self.most_telling)
+
     @property
     def most_telling(self) -> float:
         """How telling a word is that stands in no section; greater than 0."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from kb.accounts.models import User
+from kb.accounts.roles import Right, may
 from kb.errors import ConflictError
 from kb.masking import masked
 from kb.search import intents
@@ -16,7 +19,7 @@ from kb.search.answerability import VERSION, Verdict
 from kb.search.intents import MAX_QUERY, Effect, Trigger
 from kb.search.models import Intent
 from kb.tickets import history, lifecycle, shares, triage
-from kb.tickets.clusters import open_ticket_for, wording_of
+from kb.tickets.clusters import open_ticket_for, still_right, wording_of
 from kb.tickets.models import PublicReply, Ticket
 
 if TYPE_CHECKING:
@@ -30,6 +33,11 @@ if TYPE_CHECKING:
     from kb.search.answer import Answer
     from kb.tickets.public import Reply
     from kb.tickets.shares import Wording
+
+
+_ABOUT_IT = 0.5
+"""Likelihood that the articles are about the subject from which the hits of an unanswered question tell its module."""
+_VOTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +95,31 @@ def record(
     with db.read() as session:  # comparing wordings takes time that nobody else should wait for
         last = _last_intent(session, finished.person, now)
         refined = last.id if last is not None and _refines(last, finished.query, now) else None
+        wording = wording_of(published, finished.query)
+        found = open_ticket_for(session, published, wording) if _wants(said, finished) else None
+        looked = _LookedUp(refined, wording, found.number if found is not None else None)
     with db.write() as session:
-        receipt = _record(session, published, said, finished, now, tickets_per_hour, refined)
+        receipt = _record(session, published, said, finished, now, tickets_per_hour, looked)
         if then is not None:
             then(session, receipt)
     return receipt
 
 
-def _record(session: Session, published: Published, said: Answer, finished: Finished, now: datetime, tickets_per_hour: int, refined: str | None) -> Receipt:
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """What was found before the write lock was taken: the intent that this question refines, its wording, and the number of the ticket that it belongs to."""
+
+    refined: str | None
+    wording: Wording
+    number: int | None
+
+
+def _wants(said: Answer, finished: Finished) -> bool:
+    """Tell whether a question asks for a ticket."""
+    return intents.effect(said.verdict, finished.trigger, replied=finished.reply is not None) is Effect.TICKET
+
+
+def _record(session: Session, published: Published, said: Answer, finished: Finished, now: datetime, tickets_per_hour: int, looked: _LookedUp) -> Receipt:
     query = finished.query
     intent = session.get(Intent, finished.intent_id)
     if intent is not None and intent.person != finished.person:
@@ -103,7 +128,7 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
         _note_opened(intent, finished)
         return _receipt(session, intent, new=False)
     last = _last_intent(session, finished.person, now) if intent is None else None
-    before = intent or (last if last is not None and last.id == refined else None)
+    before = intent or (last if last is not None and last.id == looked.refined else None)
     previous = before.ticket_number if before else None
     if intent is None:
         intent = Intent(id=finished.intent_id, person=finished.person, at=now, staff=finished.staff, limited=False)
@@ -111,13 +136,15 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
     else:
         intent.revised_at, intent.superseded_by = now, None
     _fill(intent, published, said, finished, query)
-    wants = intents.effect(said.verdict, finished.trigger, replied=finished.reply is not None) is Effect.TICKET
+    wants = _wants(said, finished)
     intent.public_reply = finished.reply.id if finished.reply else None
     intent.limited = wants and (finished.staff or _over_limit(session, finished.person, now, tickets_per_hour, previous))
     revised = {intent.id, before.id} if before else {intent.id}
     alone = previous is None or not _asked_otherwise(session, finished.person, previous, revised)
     wanted = wants and not intent.limited
-    intent.ticket_number = _move_ticket(session, intent, published, said, previous if alone else None, now, wanted=wanted, receipt=finished.trigger.receipt)
+    target = (_replied_to(session, intent) or still_right(session, published, looked.wording, looked.number)) if wanted else None
+    old = previous if alone else None
+    intent.ticket_number = _move_ticket(session, intent, published, said, looked.wording, target, old, now, wanted=wanted, receipt=finished.trigger.receipt)
     if before is not None and before is not intent:
         before.superseded_by, before.ticket_number = intent.id, None
     session.flush()
@@ -160,14 +187,22 @@ def _over_limit(session: Session, person: str, now: datetime, allowed: int, prev
 
 
 def _move_ticket(
-    session: Session, intent: Intent, published: Published, said: Answer, previous: int | None, now: datetime, *, wanted: bool, receipt: bool
+    session: Session,
+    intent: Intent,
+    published: Published,
+    said: Answer,
+    wording: Wording,
+    target: Ticket | None,
+    previous: int | None,
+    now: datetime,
+    *,
+    wanted: bool,
+    receipt: bool,
 ) -> int | None:
-    """Bring a person's question into the right ticket and return its number: the one it was in, another open one, a new one, or none."""
+    """Bring a person's question into the right ticket and return its number: the one it was in, `target`, a new one, or none."""
     old = session.get(Ticket, previous) if previous is not None else None
     share = shares.of(session, old, intent.person) if old is not None else None
     mine = share if share is not None and share.withdrawn_at is None else None
-    wording = wording_of(published, intent.query)
-    target = (_replied_to(session, intent) or open_ticket_for(session, wording)) if wanted else None
     if old is not None and mine is not None:
         settled = shares.touched(old) or shares.has_told(mine)
         alone = not settled and shares.alone(old)
@@ -190,13 +225,21 @@ def _move_ticket(
 def _join(
     session: Session, target: Ticket | None, intent: Intent, wording: Wording, published: Published, said: Answer, now: datetime, *, receipt: bool
 ) -> int:
-    module = said.hits[0].article.module if said.hits else ""
+    module = module_of(said)
     guesses = {"module": module, "category": triage.category(intent.query, module).value, "priority": triage.priority(intent.query).value}
     ticket = target or history.open_ticket(session, intent.query, now, **guesses)
     shares.join(ticket, intent.person, wording, now, receipt=receipt)
-    if ticket.waiting:
-        lifecycle.assign_in_turn(ticket, _owners(published, ticket.module), now)
+    if ticket.waiting and not ticket.assignee:
+        lifecycle.assign_in_turn(ticket, _owners(session, published, ticket.module), now)
     return ticket.number
+
+
+def module_of(said: Answer) -> str:
+    """Guess the module of a question: that of most of its first hits, "" where the articles are not about its subject, so that nobody's owner gets it."""
+    if dict(said.decision.factors).get("subject", 1.0) < _ABOUT_IT:
+        return ""
+    module, votes = Counter(hit.article.module for hit in said.hits[:_VOTERS]).most_common(1)[0] if said.hits else ("", 0)
+    return module if votes * 2 > min(_VOTERS, len(said.hits)) else ""
 
 
 def _replied_to(session: Session, intent: Intent) -> Ticket | None:
@@ -205,9 +248,11 @@ def _replied_to(session: Session, intent: Intent) -> Ticket | None:
     return reply.ticket if reply is not None and reply.ticket.open else None
 
 
-def _owners(published: Published, module: str) -> tuple[str, ...]:
-    """Return the names of the accounts that take a module's tickets in turn."""
-    return next((known.owners for known in published.modules if known.id == module), ())
+def _owners(session: Session, published: Published, module: str) -> list[str]:
+    """Return the names of the accounts that take a module's tickets in turn: of its owners those who may work on tickets."""
+    named = next((known.owners for known in published.modules if known.id == module), ())
+    accounts = {user.name: user for user in session.scalars(select(User).where(User.name.in_(named)))} if named else {}
+    return [name for name in named if name in accounts and may(accounts[name].role, Right.DESK)]
 
 
 def _asked_otherwise(session: Session, person: str, number: int, revised: set[str]) -> bool:

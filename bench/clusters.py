@@ -86,7 +86,7 @@ def _rows(pairs: Iterable[Pair]) -> np.ndarray:
 def fit(pairs: Sequence[Pair], others: Sequence[Sequence[Pair]]) -> dict[str, float]:
     """Return coefficients by feature, and the intercept, for pairs that do not contradict each other, but by the list of opposites: none is whole."""
     open_ = [pair for pair in pairs if not contradiction(_unlisted(pair.one), _unlisted(pair.other))]
-    rows = np.vstack([_rows(open_), *map(_rows, others)])
+    rows = np.vstack([_rows(open_), *map(_rows, filter(None, others))])
     outcomes = [pair.same for pair in open_] + [False] * sum(map(len, others))
     weights = [1.0] * len(open_) + [APART / len(group) for group in others for _ in group]
     fitted = LogisticRegression(C=REGULARISATION, max_iter=5000).fit(rows, outcomes, sample_weight=weights)

@@ -372,3 +372,32 @@ def test_the_lock_of_the_benches_agrees_with_what_runs():
     assert locked.items() <= bench.items()
     group = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["bench"]
     assert set(group) <= set(bench)
+
+
+@pytest.fixture
+def clusters():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed (make bench-setup)")
+    return import_module("bench.clusters")
+
+
+def test_the_model_of_joining_is_fitted_reported_and_only_written_on_demand(clusters, articles, tmp_path, monkeypatch):
+    things = ["打印机", "门禁卡", "投影仪", "停车位", "考勤表", "工作服"]
+    same = [[f"{thing}怎么申请", f"如何申请{thing}"] for thing in things]
+    hard = [[f"{thing}怎么归还", f"{thing}多久检修"] for thing in things]
+    target = tmp_path / "likeness.toml"
+    for name in ("clusters", "clusters_second"):
+        sets = (f"{label} = {json.dumps(pairs, ensure_ascii=False)}" for label, pairs in (("same", same), ("hard", hard), ("different", [])))
+        (tmp_path / f"{name}.toml").write_text("\n".join(sets), encoding="utf-8")
+    monkeypatch.setattr(clusters, "TARGET", target)
+    arguments = ["--articles", str(articles), "--golden", str(tmp_path), "--phrasings", "40"]
+
+    done = CliRunner().invoke(clusters.main, arguments, catch_exceptions=False)
+    assert "the model fitted now" in done.output
+    assert re.search(r"joining among 40 wordings: p50 \d+\.\d ms, p95 \d+\.\d ms", done.output)
+    assert not target.exists()
+
+    CliRunner().invoke(clusters.main, [*arguments, "--write"], catch_exceptions=False)
+    model, used = clusters.Model.load(target), clusters.MODEL
+    assert (model.joined, model.shown, set(model.coefficients)) == (used.joined, used.shown, set(used.coefficients))
+    assert model.coefficients["nothing_left"] > 0
+    assert "python -m bench.clusters --write" in target.read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from indexer.build import build, fingerprint, last_outcome
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError
 from indexer.published import current_id, verify
 from kb.accounts.sign_in import sweep
-from kb.tickets import loop, retention
+from kb.tickets import loop, reindexing, retention
 from kb.web.models import forget
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Worker:
             published = services.library.current()
             if published.id == self._asked_again:
                 return False
+            reindexing.note_missing_terms(services.db, published)
             closed = loop.close_answered(services.db, published, services.now())
         except (IndexerError, SQLAlchemyError) as error:
             log.exception("loop_failed", reason=type(error).__name__)

@@ -1,20 +1,26 @@
-"""The only writer of what happened to tickets: an event is added, and what all of them add up to is written beside it in the same transaction."""
+"""The only writer of what happened to tickets: an event is added, and what all of them add up to is written beside it in the same transaction.
+
+What a person does costs the same however long the history is: no event, share or wording is loaded for it. Only undoing adds everything up anew.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import case, delete, func, insert, select
 from sqlalchemy.orm import object_session
 
 from kb.errors import NotFoundError
 from kb.tickets.models import FIRST_NUMBER, Detail, Follower, Phrasing, PhrasingTerm, Ticket, TicketEvent
-from kb.tickets.standing import ASKER, Kind, Standing, fold, opening
+from kb.tickets.standing import ASKER, Kind, Standing, State, after, fold, opening
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+
+    from kb.tickets.standing import Happened
 
 _TOO_LARGE = 2**63
 """From here on a number is none that SQLite can hold."""
@@ -57,15 +63,16 @@ def record(
 ) -> TicketEvent:
     """Add an event and bring the ticket's standing up to date. `private` is kept apart from `body`, to be forgotten in time."""
     session = session_of(ticket)
-    event = TicketEvent(kind=kind.value, at=now, actor=actor, body=body, article=article, target=target, undoes=undoes, data=data)
+    event = TicketEvent(ticket_number=ticket.number, kind=kind.value, at=now, actor=actor, body=body, article=article, target=target, undoes=undoes, data=data)
     event.follower_id = follower.id if follower is not None else None
     if private:
         event.detail = Detail(body=private, follower_id=event.follower_id)
-    ticket.events.append(event)
+    session.add(event)
     session.flush()
+    session.expire(ticket, ["events"])
     ticket.version, ticket.changed_at = event.id, now
     was_open = ticket.open
-    _write(ticket, standing(ticket))
+    _write(ticket, standing(ticket) if kind is Kind.UNDONE else after(written(ticket), event))
     if ticket.open != was_open or kind is Kind.OPENED:
         reindex(ticket)
     return event
@@ -73,7 +80,27 @@ def record(
 
 def standing(ticket: Ticket) -> Standing:
     """Return what the ticket's events add up to."""
-    return fold(ticket.events, opening(ticket.opened_as))
+    of = TicketEvent
+    happened = select(of.id, of.kind, of.at, of.actor, of.article, of.target, of.undoes).where(of.ticket_number == ticket.number).order_by(of.id)
+    rows = cast("Iterable[Happened]", session_of(ticket).execute(happened))  # rows, not objects: thousands of events are added up in milliseconds
+    return fold(rows, opening(ticket.opened_as))
+
+
+def written(ticket: Ticket) -> Standing:
+    """Return what stands beside the events: always what they add up to."""
+    return Standing(
+        state=State(ticket.state),
+        assignee=ticket.assignee,
+        category=ticket.category,
+        priority=ticket.priority,
+        module=ticket.module,
+        closed_as=ticket.closed_as,
+        merged_into=ticket.merged_into,
+        suggested=ticket.suggested,
+        news_at=ticket.news_at,
+        resolved_at=ticket.resolved_at,
+        ended_at=ticket.ended_at,
+    )
 
 
 def count_people(ticket: Ticket) -> None:
@@ -89,19 +116,37 @@ def count_people(ticket: Ticket) -> None:
 def add_phrasing(ticket: Ticket, phrasing: Phrasing) -> None:
     """Give a ticket another wording, by which others find it while it is open."""
     session = session_of(ticket)
-    ticket.phrasings.append(phrasing)
+    phrasing.ticket_number = ticket.number
+    session.add(phrasing)
     session.flush()
+    session.expire(ticket, ["phrasings"])
     if ticket.open:
         _insert_terms(session, [phrasing])
+
+
+def count_asked(ticket: Ticket, phrasing: Phrasing, by: int) -> None:
+    """Count how often a wording was asked up or down. One that nobody asks any more is not found."""
+    session = session_of(ticket)
+    before, phrasing.asked = phrasing.asked, max(0, phrasing.asked + by)
+    if ticket.open and bool(before) != bool(phrasing.asked):
+        session.execute(delete(PhrasingTerm).where(PhrasingTerm.phrasing_id == phrasing.id))
+        _insert_terms(session, [phrasing])
+
+
+def note_terms(session: Session, phrasing: Phrasing, terms: Sequence[str]) -> None:
+    """Let a wording of an open ticket be found by other terms."""
+    phrasing.terms = list(terms)
+    session.execute(delete(PhrasingTerm).where(PhrasingTerm.phrasing_id == phrasing.id))
+    _insert_terms(session, [phrasing])
 
 
 def drop_phrasing(ticket: Ticket, phrasing: Phrasing) -> None:
     """Forget a wording that nobody asks any more."""
     session = session_of(ticket)
     session.execute(delete(PhrasingTerm).where(PhrasingTerm.phrasing_id == phrasing.id))
-    ticket.phrasings.remove(phrasing)
     session.delete(phrasing)
     session.flush()
+    session.expire(ticket, ["phrasings"])
 
 
 def reindex(ticket: Ticket) -> None:

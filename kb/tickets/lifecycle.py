@@ -41,7 +41,9 @@ def news_since(ticket: Ticket, agent: str, seen: int) -> list[TicketEvent]:
     """Return what others said or decided after event `seen`, in its order."""
     if ticket.version <= seen:
         return []
-    return [event for event in ticket.events if event.id > seen and event.actor != agent and event.kind not in {Kind.SUGGESTED, Kind.REWORDED}]
+    by_others = select(TicketEvent).where(TicketEvent.ticket_number == ticket.number, TicketEvent.id > seen, TicketEvent.actor != agent)
+    told = by_others.where(TicketEvent.kind.not_in([Kind.SUGGESTED.value, Kind.REWORDED.value])).order_by(TicketEvent.id)
+    return list(history.session_of(ticket).scalars(told))
 
 
 def told(event: TicketEvent) -> str:
@@ -85,13 +87,18 @@ def assign(ticket: Ticket, to: str, agent: str, now: datetime) -> None:
 
 
 def assign_in_turn(ticket: Ticket, owners: Sequence[str], now: datetime) -> None:
-    """Give a ticket that nobody has to the owner of its module who has waited longest for one; do nothing without owners."""
+    """Give a ticket that nobody ever had to the owner of its module who has waited longest for one; do nothing without owners.
+
+    What an agent put back is for somebody else to take. `owners` are names of accounts that may work on tickets.
+    """
     if ticket.assignee or not owners or not ticket.open:
         return
     session = history.session_of(ticket)
-    given = select(TicketEvent.target, func.max(TicketEvent.id)).where(TicketEvent.kind == Kind.ASSIGNED, TicketEvent.target.in_(owners))
-    last = {str(name): int(at) for name, at in session.execute(given.group_by(TicketEvent.target))}
-    history.record(ticket, Kind.ASSIGNED, now, SYSTEM, target=min(owners, key=lambda name: last.get(name, 0)))
+    given = select(func.max(TicketEvent.id)).where(TicketEvent.kind == Kind.ASSIGNED.value)
+    if session.scalar(given.where(TicketEvent.ticket_number == ticket.number)) is not None:
+        return
+    last = {name: session.scalar(given.where(TicketEvent.target == name)) or 0 for name in owners}
+    history.record(ticket, Kind.ASSIGNED, now, SYSTEM, target=min(owners, key=lambda name: last[name]))
 
 
 def categorise(ticket: Ticket, category: str, agent: str, now: datetime) -> None:
@@ -140,9 +147,9 @@ def resolve(ticket: Ticket, agent: str, now: datetime, *, article: str = "", bod
     _require_open(ticket)
     if not article and not body.strip():
         raise InvalidRequestError("nothing_to_say", "解决工单要有答案：选一篇文章，或者写一段回复。")
-    history.record(ticket, Kind.RESOLVED, now, agent, body=_text(body) if body.strip() else "", article=article)
-    if article:
-        retire(ticket, agent, now, replaced_by=article)
+    said = _text(body) if body.strip() else ""
+    retired = retire(ticket, agent, now, replaced_by=article) if article else None
+    history.record(ticket, Kind.RESOLVED, now, agent, body=said, article=article, data={"retired": [retired.id]} if retired is not None else None)
 
 
 def reopen(ticket: Ticket, why: str, agent: str, now: datetime) -> None:
@@ -168,7 +175,11 @@ def spam(ticket: Ticket, agent: str, now: datetime) -> None:
 
 def suggest(ticket: Ticket, article: str, now: datetime) -> None:
     """Note that an article seems to answer an open ticket by now; a suggestion that was dismissed is not made again."""
-    if ticket.open and ticket.suggested != article and not any(event.kind == Kind.DISMISSED and event.article == article for event in ticket.events):
+    if not ticket.open or ticket.suggested == article:
+        return
+    undone = select(TicketEvent.undoes).where(TicketEvent.ticket_number == ticket.number, TicketEvent.undoes.is_not(None))
+    said_no = (TicketEvent.ticket_number == ticket.number, TicketEvent.kind == Kind.DISMISSED.value, TicketEvent.article == article)
+    if article == "" or history.session_of(ticket).scalar(select(TicketEvent.id).where(*said_no, TicketEvent.id.not_in(undone)).limit(1)) is None:
         history.record(ticket, Kind.SUGGESTED, now, SYSTEM, article=article)
 
 
@@ -191,25 +202,25 @@ def publish(ticket: Ticket, kind: str, body: str, agent: str, role: str, now: da
         raise InvalidRequestError("bad_field", "公开回复要有到期日，最长 90 天。到期前可以再延长，长期有用的请写成文章。")
     if ticket.closed_as in {"spam", "merged"}:
         raise ConflictError("这张工单已合并或标为垃圾，不能公开回复。")
-    for live in live_public_replies(ticket, now):
-        live.ended_at = now
-    history.record(ticket, Kind.PUBLISHED, now, agent, body=body, target=kind)
-    history.session_of(ticket).add(
-        PublicReply(ticket_number=ticket.number, kind=kind, body=body, author=agent, role=role, at=now, expires_at=expires_at, replaced_by="")
-    )
+    session, earlier = history.session_of(ticket), live_public_replies(ticket, now)
+    for one in earlier:
+        one.ended_at = now
+    reply = PublicReply(ticket_number=ticket.number, kind=kind, body=body, author=agent, role=role, at=now, expires_at=expires_at, replaced_by="")
+    session.add(reply)
+    session.flush()
+    history.record(ticket, Kind.PUBLISHED, now, agent, body=body, target=kind, data={"reply": [reply.id], "ended": [one.id for one in earlier]})
 
 
-def retire(ticket: Ticket, agent: str, now: datetime, *, replaced_by: str = "") -> None:
-    """Take the public reply down, because it is over or because an article says it better."""
+def retire(ticket: Ticket, agent: str, now: datetime, *, replaced_by: str = "") -> TicketEvent | None:
+    """Take the public reply down, because it is over or because an article says it better; return the event, None when there was nothing to take down."""
     live = live_public_replies(ticket, now)
     for one in live:
         one.ended_at, one.replaced_by = now, replaced_by
-    if live:
-        history.record(ticket, Kind.RETIRED, now, agent, article=replaced_by)
+    return history.record(ticket, Kind.RETIRED, now, agent, article=replaced_by, data={"ended": [one.id for one in live]}) if live else None
 
 
 def live_public_replies(ticket: Ticket, now: datetime) -> list[PublicReply]:
-    """Return the ticket's public replies that are shown now: one, or none."""
+    """Return the ticket's public replies that are shown now: none, one, or after a merger more."""
     query = select(PublicReply).where(PublicReply.ticket_number == ticket.number, PublicReply.ended_at.is_(None), PublicReply.expires_at > now)
     return list(history.session_of(ticket).scalars(query))
 
@@ -219,10 +230,10 @@ def undo(session: Session, ticket: Ticket, event_id: int, agent: str, now: datet
 
     Raises InvalidRequestError for what cannot be undone, ConflictError when later steps rest on it.
     """
-    event = next((one for one in ticket.events if one.id == event_id), None)
-    if event is None or not _may_be_undone(event):
+    event = session.get(TicketEvent, event_id)
+    if event is None or event.ticket_number != ticket.number or not _may_be_undone(event):
         raise InvalidRequestError("not_undoable", "这一步不能撤销。回复已经发给提问人，可以再补充一句更正。")
-    if any(other.undoes == event.id for other in ticket.events):
+    if session.scalar(select(TicketEvent.id).where(TicketEvent.undoes == event.id)) is not None:
         return
     kind = Kind(event.kind)
     if kind is Kind.RESOLVED and ticket.state != State.RESOLVED:
@@ -230,16 +241,37 @@ def undo(session: Session, ticket: Ticket, event_id: int, agent: str, now: datet
     if kind in {Kind.MOVED_OUT, Kind.MERGED}:
         regroup.move_back(session, ticket, event, agent, now)
     if kind is Kind.PUBLISHED:
-        for live in live_public_replies(ticket, now):
-            live.ended_at = now
+        _take_down(session, ticket, event, now)
+    for retired in (event.data or {}).get("retired", []):
+        _show_again(ticket, session.get_one(TicketEvent, retired), now)
+        history.record(ticket, Kind.UNDONE, now, agent, undoes=retired, target=Kind.RETIRED.value)
     history.record(ticket, Kind.UNDONE, now, agent, undoes=event.id, target=event.kind)
+
+
+def _take_down(session: Session, ticket: Ticket, published: TicketEvent, now: datetime) -> None:
+    """Undo the publishing of a reply: it goes, and the one in whose place it came is back. Raises ConflictError when it is down or elsewhere already."""
+    (id_,) = (published.data or {})["reply"]
+    reply = session.get_one(PublicReply, id_)
+    if reply.ended_at is not None or reply.ticket_number != ticket.number:
+        raise ConflictError("这条公开回复已经撤下、被替换，或随工单合并走了，不用再撤销。")
+    reply.ended_at = now
+    _show_again(ticket, published, now)
+
+
+def _show_again(ticket: Ticket, event: TicketEvent, now: datetime) -> None:
+    """Show the public replies again that an event has ended, unless another one has come in their place since."""
+    if not live_public_replies(ticket, now):
+        for reply in history.session_of(ticket).scalars(select(PublicReply).where(PublicReply.id.in_((event.data or {})["ended"]))):
+            reply.ended_at, reply.replaced_by = None, ""
 
 
 def undoable(ticket: Ticket) -> list[TicketEvent]:
     """Return the steps that an agent may still take back, the latest first; of several about the same thing only the last."""
-    undone = {event.undoes for event in ticket.events}
+    session, mine = history.session_of(ticket), TicketEvent.ticket_number == ticket.number
+    undone = set(session.scalars(select(TicketEvent.undoes).where(mine, TicketEvent.undoes.is_not(None))))
+    steps = select(TicketEvent).where(mine, TicketEvent.kind.in_([kind.value for kind in UNDOABLE])).order_by(TicketEvent.id)
     found: dict[str, TicketEvent] = {}
-    for event in ticket.events:
+    for event in session.scalars(steps):
         if _may_be_undone(event) and event.id not in undone:
             found[event.kind if event.kind != Kind.MOVED_OUT else f"{event.id}"] = event
     if ticket.state != State.RESOLVED:
@@ -248,7 +280,15 @@ def undoable(ticket: Ticket) -> list[TicketEvent]:
         found.pop(Kind.SPAM, None)
     if ticket.closed_as != "merged":
         found.pop(Kind.MERGED, None)
+    published = found.get(Kind.PUBLISHED)
+    if published is not None and (published.data or {})["reply"][0] not in _shown(ticket):
+        found.pop(Kind.PUBLISHED)
     return sorted(found.values(), key=lambda event: -event.id)
+
+
+def _shown(ticket: Ticket) -> set[int]:
+    """Return the ids of the ticket's public replies that nobody has taken down."""
+    return set(history.session_of(ticket).scalars(select(PublicReply.id).where(PublicReply.ticket_number == ticket.number, PublicReply.ended_at.is_(None))))
 
 
 def _may_be_undone(event: TicketEvent) -> bool:

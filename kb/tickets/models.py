@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, desc
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, desc, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from kb.db import Base, Moment
@@ -79,7 +79,12 @@ class TicketEvent(Base):
     """
 
     __tablename__ = "ticket_events"
-    __table_args__ = (Index("ix_ticket_events_ticket", "ticket_number", "id"), Index("ix_ticket_events_target", "kind", "target"))
+    __table_args__ = (
+        Index("ix_ticket_events_ticket", "ticket_number", "id"),
+        Index("ix_ticket_events_target", "kind", "target"),
+        Index("ix_ticket_events_follower", "follower_id", sqlite_where=text("follower_id IS NOT NULL")),
+        Index("ix_ticket_events_undoes", "undoes", sqlite_where=text("undoes IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import aliased, joinedload
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.masking import masked
 from kb.tickets import history
-from kb.tickets.models import Follower, Phrasing, Ticket, TicketEvent
+from kb.tickets.models import Detail, Follower, Phrasing, Ticket, TicketEvent
 from kb.tickets.standing import ASKER, NEWS, SYSTEM, Kind, State
 
 if TYPE_CHECKING:
@@ -72,13 +72,15 @@ def join(ticket: Ticket, person: str, wording: Wording, now: datetime, *, receip
         session.add(follower)
     elif follower.withdrawn_at is not None:
         follower.withdrawn_at, follower.joined_at, follower.waiting, follower.wording = None, now, receipt, wording.text
+        follower.goes_on = None
     else:
         follower.waiting = follower.waiting or receipt
-    phrasing = session.scalar(select(Phrasing).where(Phrasing.ticket_number == ticket.number, Phrasing.text == wording.text))
+    phrasing = _phrasing_of(ticket, wording.text)
     if phrasing is None:
         history.add_phrasing(ticket, _phrasing(wording, now))
     else:
-        phrasing.asked, phrasing.last_at = phrasing.asked + 1, now
+        phrasing.last_at = now
+        history.count_asked(ticket, phrasing, 1)
     history.count_people(ticket)
     return follower
 
@@ -106,10 +108,9 @@ def withdraw(ticket: Ticket, follower: Follower, now: datetime) -> None:
     if told(follower):
         raise ConflictError("客服已经回复，不能再撤销。如果问题已经解决，请在提问页上点“已解决”。")
     follower.withdrawn_at = now
-    session = history.session_of(ticket)
-    phrasing = session.scalar(select(Phrasing).where(Phrasing.ticket_number == ticket.number, Phrasing.text == follower.wording))
+    phrasing = _phrasing_of(ticket, follower.wording)
     if phrasing is not None:
-        phrasing.asked = max(0, phrasing.asked - 1)
+        history.count_asked(ticket, phrasing, -1)
     history.count_people(ticket)
     if ticket.people == 0 and ticket.open:
         history.record(ticket, Kind.WITHDRAWN, now, ASKER, follower=follower)
@@ -132,9 +133,10 @@ def rejoin(follower: Follower, now: datetime) -> None:
     if ticket.closed_as in {"merged", "spam"}:
         raise ConflictError("这个提问已经关闭，不能重新记下。请换个说法再搜索一次。")
     follower.withdrawn_at, follower.waiting = None, True
-    phrasing = session.scalar(select(Phrasing).where(Phrasing.ticket_number == ticket.number, Phrasing.text == follower.wording))
+    phrasing = _phrasing_of(ticket, follower.wording)
     if phrasing is not None:
-        phrasing.asked, phrasing.last_at = phrasing.asked + 1, now
+        phrasing.last_at = now
+        history.count_asked(ticket, phrasing, 1)
     history.count_people(ticket)
     if ticket.closed_as == "withdrawn":
         closed = max(event.id for event in ticket.events if event.kind == Kind.WITHDRAWN)
@@ -148,8 +150,10 @@ def alone(ticket: Ticket) -> bool:
 
 
 def touched(ticket: Ticket) -> bool:
-    """Tell whether an agent has done something with it."""
-    return any(event.actor not in {ASKER, SYSTEM} for event in ticket.events)
+    """Tell whether somebody besides those who asked has done something with it: an agent anything at all, the program more than to hand it out."""
+    by_hand = TicketEvent.actor.not_in([ASKER, SYSTEM]) | TicketEvent.kind.in_(_NEWS)
+    done = select(TicketEvent.id).where(TicketEvent.ticket_number == ticket.number, by_hand)
+    return history.session_of(ticket).scalar(done.limit(1)) is not None
 
 
 def told(follower: Follower) -> bool:
@@ -173,7 +177,8 @@ def add_details(follower: Follower, details: str, contact: str | None, now: date
         raise InvalidRequestError("too_long", f"补充说明最多 {MAX_TEXT} 字，联系方式最多 {MAX_CONTACT} 字。请删减后再提交。")
     require_share(follower)
     follower.contact = contact
-    last = next((event for event in reversed(seen_by(follower)) if event.follower_id == follower.id), None)
+    session = history.session_of(follower.ticket)
+    last = session.scalar(select(TicketEvent).where(TicketEvent.follower_id == follower.id).order_by(TicketEvent.id.desc()).limit(1))
     if details and not (last is not None and last.kind == Kind.ADDED and last.text == details):
         history.record(follower.ticket, Kind.ADDED, now, ASKER, private=details, follower=follower)
 
@@ -202,7 +207,7 @@ def rate(follower: Follower, satisfaction: int, word: str, now: datetime) -> Non
     if len(word) > MAX_WORD:
         raise InvalidRequestError("too_long", f"评价最多 {MAX_WORD} 字。请删减后再提交。")
     require_share(follower)
-    if follower.ticket.open:
+    if follower.ticket.resolved_at is None:
         raise ConflictError("还没有解决，先不用评价。解决后这里会请你评价。")
     follower.satisfaction = satisfaction
     history.record(follower.ticket, Kind.RATED, now, ASKER, target=str(satisfaction), private=word, follower=follower)
@@ -229,16 +234,9 @@ def reopen(follower: Follower, why: str, now: datetime) -> None:
 
 def seen_by(follower: Follower) -> list[TicketEvent]:
     """Return what a person may read of their ticket's history: what was said to all, what was said to them, and what they said themselves."""
-    session, told = history.session_of(follower.ticket), [kind.value for kind in _TOLD]
-    here = (TicketEvent.ticket_number == follower.ticket_number) & TicketEvent.follower_id.is_(None) & TicketEvent.kind.in_(told)
-    own = (TicketEvent.follower_id == follower.id) & TicketEvent.kind.in_([*told, Kind.ADDED.value, Kind.RATED.value])
-    before = [
-        (TicketEvent.ticket_number == number) & (TicketEvent.id <= last) & TicketEvent.follower_id.is_(None) & TicketEvent.kind.in_(told)
-        for number, last in follower.came_from
-    ]
-    undone = select(TicketEvent.undoes).where(TicketEvent.undoes.is_not(None), TicketEvent.ticket_number == follower.ticket_number)
-    query = select(TicketEvent).where(or_(here, own, *before), TicketEvent.id.not_in(undone)).order_by(TicketEvent.id)
-    return list(session.scalars(query.options(joinedload(TicketEvent.detail))))
+    spoken = TicketEvent.kind.in_([kind.value for kind in _TOLD | {Kind.ADDED, Kind.RATED}])
+    query = select(TicketEvent).where(_readable(follower), spoken).order_by(TicketEvent.id)
+    return list(history.session_of(follower.ticket).scalars(query.options(joinedload(TicketEvent.detail))))
 
 
 def last_news(follower: Follower) -> datetime | None:
@@ -262,10 +260,9 @@ def of_person(session: Session, person: str, limit: int = 100) -> list[Follower]
 def with_news(session: Session, person: str) -> set[int]:
     """Return the ids of a person's shares with something that they have not seen."""
     mine = (Follower.person == person, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True))
-    unseen = or_(Follower.seen_at.is_(None), TicketEvent.at > Follower.seen_at)
-    to_them = or_(TicketEvent.follower_id.is_(None), TicketEvent.follower_id == Follower.id)
-    joined = select(Follower.id).join(TicketEvent, TicketEvent.ticket_number == Follower.ticket_number).distinct()
-    return set(session.scalars(joined.where(*mine, TicketEvent.kind.in_(_NEWS), to_them, unseen)))
+    said = Ticket.news_at.is_not(None) & (Follower.seen_at.is_(None) | (Ticket.news_at > Follower.seen_at))
+    moved = func.json_array_length(Follower.came_from) > 0
+    return {share.id for share in session.scalars(select(Follower).join(Follower.ticket).where(*mine, said | moved)) if has_news(share)}
 
 
 _TOLD = NEWS | {Kind.REOPENED, Kind.CONFIRMED, Kind.EXPIRED}
@@ -273,8 +270,26 @@ _NEWS = [kind.value for kind in NEWS]
 
 
 def _news_of(follower: Follower) -> tuple[ColumnElement[bool], ...]:
-    to_them = or_(TicketEvent.follower_id.is_(None), TicketEvent.follower_id == follower.id)
-    return (TicketEvent.ticket_number == follower.ticket_number, TicketEvent.kind.in_(_NEWS), to_them)
+    return (_readable(follower), TicketEvent.kind.in_(_NEWS))
+
+
+def _readable(follower: Follower) -> ColumnElement[bool]:
+    """What concerns all who are in a ticket with this person, or were when they were in another one, and what concerns them alone; not what was undone.
+
+    What somebody who asked did is theirs, also where the version before this one did not note whose it was.
+    """
+    to_all = TicketEvent.follower_id.is_(None) & (TicketEvent.actor != ASKER)
+    here = (TicketEvent.ticket_number == follower.ticket_number) & to_all
+    before = [(TicketEvent.ticket_number == number) & (TicketEvent.id <= last) & to_all for number, last in follower.came_from]
+    written = TicketEvent.id.in_(select(Detail.event_id).where(Detail.follower_id == follower.id))
+    undoing = aliased(TicketEvent)
+    counts = ~select(undoing.id).where(undoing.undoes == TicketEvent.id).exists()
+    return or_(here, *before, TicketEvent.follower_id == follower.id, written) & counts
+
+
+def _phrasing_of(ticket: Ticket, text: str) -> Phrasing | None:
+    session = history.session_of(ticket)
+    return session.scalar(select(Phrasing).where(Phrasing.ticket_number == ticket.number, Phrasing.text == text).order_by(Phrasing.id).limit(1))
 
 
 def _phrasing(wording: Wording, now: datetime) -> Phrasing:

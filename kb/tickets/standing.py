@@ -116,11 +116,12 @@ def fold(events: Iterable[Happened], begin: Standing) -> Standing:
     now = begin
     for event in listed:
         if event.id not in undone:
-            now = _after(now, event)
+            now = after(now, event)
     return now
 
 
-def _after(now: Standing, event: Happened) -> Standing:
+def after(now: Standing, event: Happened) -> Standing:
+    """Return what one more event makes of a standing. An `undone` one changes what came before it: that takes `fold`."""
     kind = Kind(event.kind)
     if kind in NEWS:
         now = replace(now, news_at=event.at)

@@ -30,6 +30,8 @@ def upgrade() -> None:
     for index, columns in indexes:
         op.create_index(index, "tickets", columns)
     op.create_index("ix_ticket_events_target", "ticket_events", ["kind", "target"])
+    for column in ("follower_id", "undoes"):
+        op.create_index(f"ix_ticket_events_{column.removesuffix('_id')}", "ticket_events", [column], sqlite_where=sa.text(f"{column} IS NOT NULL"))
 
 
 def _add_columns() -> None:
@@ -162,7 +164,7 @@ def _write_standings(connection: sa.Connection) -> None:
             sa.text("SELECT id, kind, at, actor FROM ticket_events WHERE ticket_number = :number ORDER BY id"), {"number": number}
         ).all()
         for event, kind, at, actor in events:
-            values |= {"version": event, "changed_at": at}
+            values |= {"version": event, "changed_at": max(at, values["changed_at"] or at)}
             if kind == "assigned":
                 state, values["assignee"] = "assigned" if state == "new" else state, actor
             elif kind == "replied":
@@ -171,7 +173,7 @@ def _write_standings(connection: sa.Connection) -> None:
                 state = _AFTER.get(kind, state)
             if kind in {"replied", "resolved"}:
                 values["news_at"] = at
-            if kind in {"resolved", "withdrawn"}:
+            if kind == "resolved" or (kind == "withdrawn" and values["ended_at"] is None):
                 values["ended_at"] = at
             if kind == "reopened":
                 values |= {"ended_at": None, "resolved_at": None, "closed_as": ""}

@@ -1,19 +1,22 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text
 
+from kb.accounts.models import User
 from kb.errors import ConflictError
+from kb.search.answer import answer
 from kb.search.answerability import Verdict
 from kb.search.intents import Trigger
 from kb.search.models import Intent
-from kb.tickets import history, lifecycle, queue, shares
-from kb.tickets.intake import Finished, receipt_of, record
+from kb.tickets import history, lifecycle, queue, regroup, shares
+from kb.tickets.intake import Finished, module_of, receipt_of, record
 from kb.tickets.models import FIRST_NUMBER, Ticket
 from kb.tickets.shares import Wording
-from kb.tickets.standing import State
+from kb.tickets.standing import SYSTEM, State
 
 MARS = "火星基地的补给船几点到"
 SHOP = "宠物医院怎么挂号"
@@ -399,3 +402,82 @@ def test_no_ticket_drops_out_of_sight_however_many_there_are(db, ask, now):
         assert len(found) == 601
         assert found[0].question == MARS
         assert queue.counts_by_state(session) == {"new": 601}
+
+
+@pytest.mark.parametrize(
+    ("question", "module"),
+    [
+        ("差旅标准多久更新一次", "travel"),
+        ("预算冻结了怎么解", "budget"),
+        ("凭证日期填哪天", "integration"),
+        ("食堂几点开门", ""),
+        ("社保卡去哪里领", ""),
+        ("班车几点发", ""),
+        ("老师好，打印机放在哪层", ""),
+    ],
+)
+def test_a_module_is_guessed_only_where_the_articles_are_about_the_subject(articles, question, module):
+    assert module_of(answer(articles, question)) == module
+
+
+@pytest.fixture
+def owned(articles, monkeypatch):
+    """Let every module be owned by these accounts."""
+    return lambda *owners: monkeypatch.setattr(articles, "modules", tuple(replace(module, owners=owners) for module in articles.modules))
+
+
+def account(db, now, name, role):
+    with db.write() as session:
+        session.add(User(name=name, role=role, created_at=now, password_hash=""))
+
+
+SURPLUS = ("差旅标准多久更新一次", "差旅标准由谁制定的呢", "差旅标准适用于实习生吗")
+
+
+def test_a_ticket_goes_to_an_owner_who_has_an_account_and_may_work_on_it(ask, db, now, owned):
+    owned("离职了", "lin", "只提问", "wang")
+    for name, role in (("lin", "agent"), ("只提问", "asker"), ("wang", "editor")):
+        account(db, now, name, role)
+    for at, query in enumerate(SURPLUS):
+        ask(query, 60 * at, trigger="unsolved")
+    with db.read() as session:
+        tickets = list(session.scalars(select(Ticket).order_by(Ticket.number)))
+        assert [(ticket.assignee, ticket.state, ticket.events[-1].actor) for ticket in tickets] == [
+            (name, "assigned", "system") for name in ("lin", "wang", "lin")
+        ]
+
+
+def test_nobody_gets_a_ticket_for_which_nobody_waits_until_somebody_does(ask, db, now, owned):
+    owned("lin")
+    account(db, now, "lin", "agent")
+    ask(SURPLUS[0], trigger="unsolved", person="colleague")
+    with db.read() as session:
+        assert history.find(session, FIRST_NUMBER).assignee == "lin"
+    ask(MARS, 60, trigger="leave")
+    with db.read() as session:
+        assert history.find(session, FIRST_NUMBER + 1).assignee == ""
+
+
+def test_a_ticket_without_owners_with_accounts_is_unassigned(ask, db, owned):
+    owned("离职了")
+    ask(SURPLUS[0], trigger="unsolved")
+    with db.read() as session:
+        assert history.find(session, FIRST_NUMBER).assignee == ""
+
+
+def test_a_revision_after_an_article_resolved_the_ticket_by_itself_opens_another_one(ask, tickets, with_ticket):
+    ask(MARS, id_="one")
+    with_ticket(lambda ticket, _, at: lifecycle.resolve(ticket, SYSTEM, at, article="m/a"), at=1)
+    receipt = ask(SHOP, 5, id_="one")
+    assert receipt.number == FIRST_NUMBER + 1
+    assert tickets()[FIRST_NUMBER][:3] == (State.RESOLVED, MARS, ["asker"])
+
+
+def test_who_was_in_both_of_two_merged_tickets_finds_the_one_that_goes_on(ask, db, now):
+    ask(MARS, id_="mars")
+    ask(SHOP, 100, id_="shop")
+    with db.write() as session:
+        regroup.merge(session, history.find(session, FIRST_NUMBER), history.find(session, FIRST_NUMBER + 1), "agent", now + timedelta(minutes=5))
+    mars, shop = receipt_of(db, "mars", "asker"), receipt_of(db, "shop", "asker")
+    assert (mars.number, mars.token, mars.followers) == (shop.number, shop.token, shop.followers) == (FIRST_NUMBER + 1, shop.token, 1)
+    assert ask(MARS, 600, id_="again").number == FIRST_NUMBER + 1

@@ -6,7 +6,7 @@ from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.tickets import history, lifecycle, queue, shares
 from kb.tickets.models import FIRST_NUMBER
 from kb.tickets.shares import MAX_TEXT, Wording
-from kb.tickets.standing import State
+from kb.tickets.standing import SYSTEM, Kind, State
 
 QUESTION = "打印机卡纸怎么处理"
 
@@ -183,3 +183,184 @@ def test_one_loud_person_does_not_lead_the_queue(db, now):
         for person in ("d", "e", "f"):
             shares.join(left, person, Wording("left", "c"), now, receipt=False)
         assert [ticket.question for ticket in queue.open_tickets(session)] == ["many", "loud", "left"]
+
+
+def test_the_second_of_two_agents_is_told_who_did_what_and_nothing_is_overwritten(two, later):
+    def work(ticket, hers, _):
+        seen = ticket.version
+        lifecycle.require_unchanged(ticket, "wang", seen)
+        lifecycle.assign(ticket, "lin", "lin", later())
+        lifecycle.require_unchanged(ticket, "lin", seen)
+        with pytest.raises(ConflictError, match="lin改了处理人"):
+            lifecycle.require_unchanged(ticket, "wang", seen)
+        shares.add_details(hers, "三楼", None, later())
+        with pytest.raises(ConflictError, match="提问人补充了说明"):
+            lifecycle.require_unchanged(ticket, "lin", seen)
+        lifecycle.require_unchanged(ticket, "wang", ticket.version)
+        lifecycle.require_unchanged(ticket, "wang", None)
+
+    two(work)
+
+
+def test_every_kind_of_event_can_be_told_to_the_other_agent():
+    silent = {Kind.SUGGESTED, Kind.REWORDED}
+    assert {kind for kind in Kind if kind in lifecycle._DID} == set(Kind) - silent  # noqa: SLF001 - a missing word would be a server error
+
+
+def test_tickets_go_to_the_owners_in_turn_and_what_an_agent_put_back_stays_there(db, later):
+    with db.write() as session:
+        taken = []
+        for number in range(5):
+            ticket = history.open_ticket(session, f"问题 {number}", later())
+            lifecycle.assign_in_turn(ticket, ["lin", "wang", "zhao"], later())
+            taken.append(ticket.assignee)
+        assert taken == ["lin", "wang", "zhao", "lin", "wang"]
+        lifecycle.assign(ticket, "", "wang", later())
+        lifecycle.assign_in_turn(ticket, ["lin", "wang", "zhao"], later())
+        assert ticket.assignee == ""
+        other = history.open_ticket(session, "没有负责人", later())
+        lifecycle.assign_in_turn(other, [], later())
+        assert (other.assignee, other.state) == ("", "new")
+
+
+@pytest.mark.parametrize(
+    ("step", "column", "before"),
+    [
+        (lambda ticket, at: lifecycle.assign(ticket, "wang", "lin", at), "assignee", ""),
+        (lambda ticket, at: lifecycle.categorise(ticket, "fault", "lin", at), "category", ""),
+        (lambda ticket, at: lifecycle.prioritise(ticket, "urgent", "lin", at), "priority", ""),
+        (lambda ticket, at: lifecycle.file(ticket, "travel", "lin", at, ["travel"]), "module", ""),
+        (lambda ticket, at: lifecycle.resolve(ticket, "lin", at, body="重启"), "state", "new"),
+        (lambda ticket, at: lifecycle.spam(ticket, "lin", at), "closed_as", ""),
+    ],
+)
+def test_an_agent_takes_a_step_back_once(two, later, step, column, before):
+    def take_back(ticket, *_):
+        step(ticket, later())
+        step_taken = ticket.version
+        assert getattr(ticket, column) != before
+        assert [event.id for event in lifecycle.undoable(ticket)] == [step_taken]
+        for _ in range(2):
+            lifecycle.undo(history.session_of(ticket), ticket, step_taken, "lin", later())
+        assert [event.kind for event in ticket.events].count("undone") == 1
+        assert lifecycle.undoable(ticket) == []
+        return getattr(ticket, column)
+
+    assert two(take_back) == before
+
+
+def test_the_same_again_is_no_event(two, later):
+    def again(ticket, *_):
+        for _ in range(2):
+            lifecycle.categorise(ticket, "fault", "lin", later())
+            lifecycle.prioritise(ticket, "urgent", "lin", later())
+            lifecycle.file(ticket, "travel", "lin", later(), ["travel"])
+        return len(ticket.events)
+
+    assert two(again) == 4
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda ticket, at: lifecycle.categorise(ticket, "nonsense", "lin", at),
+        lambda ticket, at: lifecycle.prioritise(ticket, "nonsense", "lin", at),
+        lambda ticket, at: lifecycle.file(ticket, "nonsense", "lin", at, ["travel"]),
+        lambda ticket, at: lifecycle.publish(ticket, "nonsense", "在修", "lin", "agent", at, at + timedelta(days=1)),
+        lambda ticket, at: lifecycle.publish(ticket, "known", " ", "lin", "agent", at, at + timedelta(days=1)),
+        lambda ticket, at: lifecycle.publish(ticket, "known", "长" * 2001, "lin", "agent", at, at + timedelta(days=1)),
+        lambda ticket, at: lifecycle.publish(ticket, "known", "在修", "lin", "agent", at, at),
+        lambda ticket, at: lifecycle.publish(ticket, "known", "在修", "lin", "agent", at, at + timedelta(days=91)),
+    ],
+)
+def test_what_is_not_on_the_list_or_has_no_sensible_end_is_refused(two, later, step):
+    def refuse(ticket, *_):
+        with pytest.raises(InvalidRequestError):
+            step(ticket, later())
+        return len(ticket.events)
+
+    assert two(refuse) == 1
+
+
+@pytest.mark.parametrize("step", ["reply", "note", "opened", "resolved by the program", "another ticket's", "resolved and confirmed"])
+def test_what_others_have_read_or_did_themselves_is_not_taken_back(two, later, step):
+    def refuse(ticket, hers, _):
+        session, of = history.session_of(ticket), ticket
+        match step:
+            case "reply":
+                lifecycle.reply(ticket, "在查", "lin", later())
+            case "note":
+                lifecycle.note(ticket, "问过了", "lin", later())
+            case "resolved by the program":
+                lifecycle.resolve(ticket, SYSTEM, later(), article="m/a")
+            case "another ticket's":
+                lifecycle.assign(ticket, "lin", "lin", later())
+                of = history.open_ticket(session, "别的", later())
+            case "resolved and confirmed":
+                lifecycle.resolve(ticket, "lin", later(), body="重启")
+                shares.confirm(hers, later())
+        event = ticket.events[-2].id if step == "resolved and confirmed" else ticket.version
+        with pytest.raises((ConflictError, InvalidRequestError)):
+            lifecycle.undo(session, of, event, "lin", later())
+        return event in {undoable.id for undoable in lifecycle.undoable(of)}
+
+    assert two(refuse) is False
+
+
+def live(ticket, at):
+    return [reply.body for reply in lifecycle.live_public_replies(ticket, at)]
+
+
+def test_a_public_reply_takes_the_place_of_the_one_before_until_that_is_undone(two, later):
+    def publish(ticket, *_):
+        for body in ("正在修", "今晚修好"):
+            lifecycle.publish(ticket, "known", body, "lin", "agent", at := later(), at + timedelta(days=1))
+        first, second = (event.id for event in ticket.events if event.kind == "published")
+        assert live(ticket, later()) == ["今晚修好"]
+        assert [event.id for event in lifecycle.undoable(ticket)] == [second]
+        with pytest.raises(ConflictError):
+            lifecycle.undo(history.session_of(ticket), ticket, first, "lin", later())
+        lifecycle.undo(history.session_of(ticket), ticket, second, "lin", later())
+        assert live(ticket, later()) == ["正在修"]
+        lifecycle.retire(ticket, "lin", later())
+        lifecycle.retire(ticket, "lin", later())
+        return live(ticket, later()), [event.kind for event in ticket.events].count("retired"), lifecycle.undoable(ticket)
+
+    assert two(publish) == ([], 1, [])
+
+
+def test_a_public_reply_ends_by_itself(two, later):
+    def publish(ticket, *_):
+        lifecycle.publish(ticket, "known", "正在修", "lin", "agent", at := later(), at + timedelta(hours=1))
+        return live(ticket, at + timedelta(minutes=59)), live(ticket, at + timedelta(hours=1))
+
+    assert two(publish) == (["正在修"], [])
+
+
+def test_an_article_takes_the_place_of_the_public_reply_and_gives_it_back_when_that_is_undone(two, later):
+    def resolve(ticket, *_):
+        lifecycle.publish(ticket, "known", "正在修", "lin", "agent", at := later(), at + timedelta(days=1))
+        lifecycle.resolve(ticket, "lin", later(), article="m/a")
+        assert live(ticket, later()) == []
+        lifecycle.undo(history.session_of(ticket), ticket, ticket.version, "lin", later())
+        return live(ticket, later()), ticket.state
+
+    assert two(resolve) == (["正在修"], "new")
+
+
+def test_a_suggestion_that_was_dismissed_is_not_made_again_unless_that_is_undone(two, later):
+    def suggest(ticket, *_):
+        lifecycle.suggest(ticket, "m/a", later())
+        lifecycle.suggest(ticket, "m/a", later())
+        assert ticket.suggested == "m/a"
+        lifecycle.dismiss(ticket, "lin", later())
+        lifecycle.dismiss(ticket, "lin", later())
+        lifecycle.suggest(ticket, "m/a", later())
+        assert (ticket.suggested, len(ticket.events)) == ("", 3)
+        lifecycle.undo(history.session_of(ticket), ticket, ticket.version, "lin", later())
+        assert ticket.suggested == "m/a"
+        lifecycle.suggest(ticket, "m/b", later())
+        lifecycle.suggest(ticket, "m/a", later())
+        return ticket.suggested
+
+    assert two(suggest) == "m/a"

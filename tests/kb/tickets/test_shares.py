@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from kb.errors import InvalidRequestError, NotFoundError
-from kb.tickets import history, lifecycle, shares
+from kb.errors import ConflictError, InvalidRequestError, NotFoundError
+from kb.tickets import history, lifecycle, regroup, shares
 from kb.tickets.shares import MAX_CONTACT, MAX_TEXT, Wording
+from kb.tickets.standing import SYSTEM
+from tests.kb.tickets.conftest import consistent
 
 QUESTION = Wording("打印机卡纸怎么处理", "key")
 MINUTE = timedelta(minutes=1)
@@ -126,3 +128,119 @@ def test_mine_are_the_ones_i_wait_for(db, now):
         shares.join(tickets[3], "colleague", Wording("other", ""), now, receipt=True)
         shares.withdraw(tickets[1], mine[1], now)
         assert [share.ticket.question for share in shares.of_person(session, "asker")] == ["waiting"]
+
+
+def test_a_ticket_that_waits_for_an_answer_moves_on_when_anybody_gives_one(two, later):
+    def ask_and_add(ticket, hers, his):
+        lifecycle.ask(ticket, "几楼的打印机", "agent", later())
+        assert ticket.state == "waiting"
+        shares.add_details(his, "", "8002", later())
+        assert ticket.state == "waiting", "a telephone number is no answer"
+        shares.add_details(hers, "三楼", None, later())
+        return ticket.state
+
+    assert two(ask_and_add) == "in_progress"
+
+
+def test_what_is_said_to_one_person_is_read_by_that_one_only_and_kept_apart_from_the_events(two, later):
+    def reply_to_one(ticket, hers, his):
+        lifecycle.reply(ticket, "所有人都看", "agent", later())
+        his.seen_at = later()
+        lifecycle.reply(ticket, "你的单号是 42", "agent", later(), hers)
+        lifecycle.ask(ticket, "你在几楼", "agent", later(), hers)
+        assert [event.text for event in shares.seen_by(hers)] == ["所有人都看", "你的单号是 42", "你在几楼"]
+        assert [event.text for event in shares.seen_by(his)] == ["所有人都看"]
+        assert (shares.has_news(hers), shares.has_news(his)) == (True, False)
+        session = history.session_of(ticket)
+        assert (shares.with_news(session, "asker"), shares.with_news(session, "colleague")) == ({hers.id}, set())
+        return [event.body for event in ticket.events[-2:]]
+
+    assert two(reply_to_one) == ["", ""]
+
+
+def test_what_an_agent_took_back_is_neither_read_nor_news_and_the_share_can_be_taken_back_again(two, later):
+    def resolve_and_undo(ticket, hers, his):
+        lifecycle.resolve(ticket, "agent", later(), body="重启打印机")
+        assert shares.has_news(hers)
+        with pytest.raises(ConflictError):
+            shares.withdraw(ticket, hers, later())
+        lifecycle.undo(history.session_of(ticket), ticket, ticket.version, "agent", later())
+        assert not shares.has_news(hers)
+        assert shares.with_news(history.session_of(ticket), "asker") == set()
+        assert shares.seen_by(hers) == []
+        shares.withdraw(ticket, hers, later())
+        return [one.person for one in shares.followers(ticket)], his.withdrawn_at
+
+    assert two(resolve_and_undo) == (["colleague"], None)
+
+
+def test_a_person_rates_what_was_answered_and_a_second_rating_replaces_the_first(two, later):
+    def rate(ticket, hers, _):
+        with pytest.raises(ConflictError):
+            shares.rate(hers, 5, "", later())
+        lifecycle.resolve(ticket, "agent", later(), body="重启打印机")
+        for wrong in (0, 6, -1):
+            with pytest.raises(InvalidRequestError):
+                shares.rate(hers, wrong, "", later())
+        with pytest.raises(InvalidRequestError):
+            shares.rate(hers, 5, "好" * 1001, later())
+        shares.rate(hers, 2, "等太久", later())
+        shares.confirm(hers, later())
+        shares.rate(hers, 4, "", later())
+        return hers.satisfaction, ticket.state, [(event.target, event.text) for event in ticket.events if event.kind == "rated"]
+
+    assert two(rate) == (4, "confirmed", [("2", "等太久"), ("4", "")])
+
+
+def test_each_says_for_themselves_that_it_is_solved_and_one_who_reopens_takes_that_back(two, later):
+    def confirm(ticket, hers, his):
+        shares.confirm(hers, later())
+        assert (ticket.state, hers.confirmed_at) == ("new", None), "there is nothing to confirm yet"
+        lifecycle.resolve(ticket, "agent", later(), body="重启打印机")
+        shares.confirm(hers, later())
+        assert (ticket.state, his.confirmed_at) == ("confirmed", None)
+        shares.confirm(his, later())
+        shares.reopen(his, "还是卡", later())
+        return ticket.state, hers.confirmed_at is not None, his.confirmed_at, ticket.resolved_at
+
+    assert two(confirm) == ("in_progress", True, None, None)
+
+
+@pytest.mark.parametrize("closed", ["spam", "merged"])
+def test_what_was_closed_by_agents_is_reopened_by_nobody(two, later, closed):
+    def close(ticket, hers, _):
+        session = history.session_of(ticket)
+        if closed == "spam":
+            lifecycle.spam(ticket, "agent", later())
+            with pytest.raises(ConflictError):
+                shares.reopen(hers, "不是垃圾", later())
+            return ticket.closed_as
+        other = history.open_ticket(session, "卡纸", later())
+        shares.join(other, "third", Wording("卡纸", "k"), later(), receipt=True)
+        regroup.merge(session, ticket, other, "agent", later())
+        onward = shares.share(session, hers.token)
+        shares.reopen(onward, "还在等", later())
+        assert onward.ticket is other
+        return ticket.closed_as
+
+    assert two(close) == closed
+
+
+def test_who_takes_back_a_share_by_hand_may_have_it_again_and_the_ticket_with_it(db, later):
+    with db.write() as session:
+        ticket = history.open_ticket(session, QUESTION.text, later())
+        mine = shares.join(ticket, "asker", QUESTION, later(), receipt=True)
+        shares.withdraw(ticket, mine, later())
+        assert (ticket.state, ticket.phrasings[0].asked) == ("closed", 0)
+        shares.rejoin(mine, later())
+        shares.rejoin(mine, later())
+        assert (ticket.state, ticket.people, ticket.waiting, ticket.phrasings[0].asked) == ("new", 1, 1, 1)
+        consistent(session)
+
+
+def test_an_article_that_resolved_a_ticket_by_itself_is_an_answer_like_any_other(two, later):
+    def resolve(ticket, hers, _):
+        lifecycle.resolve(ticket, SYSTEM, later(), article="m/a")
+        return shares.touched(ticket), shares.told(hers)
+
+    assert two(resolve) == (True, True)

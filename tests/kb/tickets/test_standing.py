@@ -1,0 +1,112 @@
+"""What events add up to, event by event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kb.tickets.standing import OPEN, Kind, Standing, State, after, fold, opening
+
+START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+BEGIN = opening({"module": "invoices", "category": "inquiry", "priority": "normal"})
+
+
+@dataclass
+class Event:
+    id: int
+    kind: str
+    target: str = ""
+    article: str = ""
+    undoes: int | None = None
+    actor: str = "agent"
+
+    @property
+    def at(self):
+        return START + timedelta(minutes=self.id)
+
+
+def events(*kinds):
+    """Make events 1, 2, … of kinds, each a name or (name, its target, article or the number of what it undoes)."""
+    made = []
+    for number, kind in enumerate(kinds, 1):
+        name, what = kind if isinstance(kind, tuple) else (kind, "")
+        field = {Kind.SUGGESTED: "article", Kind.UNDONE: "undoes"}.get(Kind(name), "target")
+        made.append(Event(number, name, **{field: what}))
+    return made
+
+
+def at(number):
+    return START + timedelta(minutes=number)
+
+
+def standing(*kinds):
+    return fold(events(*kinds), BEGIN)
+
+
+# Events → what differs from a ticket that was just opened.
+TABLE = [
+    ([], {}),
+    (["opened"], {}),
+    (["reworded"], {}),
+    (["noted"], {}),
+    (["rated"], {}),
+    (["moved_out"], {}),
+    (["moved_in"], {}),
+    (["published"], {}),
+    (["retired"], {}),
+    ([("assigned", "lin")], {"state": State.ASSIGNED, "assignee": "lin"}),
+    ([("assigned", "lin"), ("assigned", "")], {}),
+    ([("assigned", "lin"), "replied", ("assigned", "")], {"state": State.IN_PROGRESS, "news_at": at(2)}),
+    ([("categorised", "fault")], {"category": "fault"}),
+    ([("prioritised", "urgent")], {"priority": "urgent"}),
+    ([("filed", "travel")], {"module": "travel"}),
+    ([("filed", "")], {"module": ""}),
+    (["replied"], {"state": State.IN_PROGRESS, "news_at": at(1)}),
+    (["asked"], {"state": State.WAITING, "news_at": at(1)}),
+    (["asked", "added"], {"state": State.IN_PROGRESS, "news_at": at(1)}),
+    (["added"], {}),
+    (["resolved"], {"state": State.RESOLVED, "news_at": at(1), "resolved_at": at(1), "ended_at": at(1)}),
+    (["resolved", "replied"], {"state": State.RESOLVED, "news_at": at(2), "resolved_at": at(1), "ended_at": at(1)}),
+    (["resolved", "asked"], {"state": State.RESOLVED, "news_at": at(2), "resolved_at": at(1), "ended_at": at(1)}),
+    (["confirmed"], {}),
+    (["resolved", "confirmed"], {"state": State.CONFIRMED, "news_at": at(1), "resolved_at": at(1), "ended_at": at(1)}),
+    (["resolved", "confirmed", "reopened"], {"state": State.IN_PROGRESS, "news_at": at(1)}),
+    (["resolved", "expired"], {"state": State.CLOSED, "closed_as": "expired", "news_at": at(1), "resolved_at": at(1), "ended_at": at(1)}),
+    (["resolved", "expired", "reopened"], {"state": State.IN_PROGRESS, "news_at": at(1)}),
+    (["withdrawn"], {"state": State.CLOSED, "closed_as": "withdrawn", "ended_at": at(1)}),
+    (["spam"], {"state": State.CLOSED, "closed_as": "spam", "ended_at": at(1)}),
+    ([("merged", "1002")], {"state": State.CLOSED, "closed_as": "merged", "merged_into": 1002, "ended_at": at(1)}),
+    ([("suggested", "m/a")], {"suggested": "m/a"}),
+    ([("suggested", "m/a"), "dismissed"], {}),
+    ([("suggested", "m/a"), "spam"], {"state": State.CLOSED, "closed_as": "spam", "ended_at": at(2)}),
+    ([("assigned", "lin"), ("assigned", "wang"), ("undone", 2)], {"state": State.ASSIGNED, "assignee": "lin"}),
+    ([("assigned", "lin"), ("assigned", "wang"), ("undone", 1)], {"state": State.ASSIGNED, "assignee": "wang"}),
+    ([("categorised", "fault"), ("undone", 1)], {}),
+    (["asked", "resolved", ("undone", 2)], {"state": State.WAITING, "news_at": at(1)}),
+    (["replied", ("merged", "1002"), ("undone", 2)], {"state": State.IN_PROGRESS, "news_at": at(1)}),
+    (["resolved", "spam", ("undone", 2)], {"state": State.RESOLVED, "news_at": at(1), "resolved_at": at(1), "ended_at": at(1)}),
+    ([("suggested", "m/a"), "dismissed", ("undone", 2)], {"suggested": "m/a"}),
+    (["withdrawn", ("undone", 1)], {}),
+]
+
+
+@pytest.mark.parametrize(("kinds", "differs"), TABLE)
+def test_a_standing_is_what_the_events_add_up_to(kinds, differs):
+    found = standing(*kinds)
+    expected = {name: getattr(BEGIN, name) for name in Standing.__dataclass_fields__} | differs
+    assert {name: getattr(found, name) for name in Standing.__dataclass_fields__} == expected
+    assert found.open == (found.state in OPEN)
+
+
+@pytest.mark.parametrize("kinds", [kinds for kinds, _ in TABLE if not any(kind[0] == "undone" for kind in kinds)])
+def test_one_event_after_the_other_comes_to_the_same_as_all_of_them(kinds):
+    now = BEGIN
+    for event in events(*kinds):
+        now = after(now, event)
+    assert now == standing(*kinds)
+
+
+def test_every_kind_of_event_stands_in_the_table():
+    assert {kind[0] if isinstance(kind, tuple) else kind for kinds, _ in TABLE for kind in kinds} == set(Kind)

@@ -38,19 +38,20 @@ _ASKED_MOST = 5
 _COUNTED = sql("SELECT given.value, (SELECT count(*) FROM (SELECT 1 FROM phrasing_terms WHERE term = given.value LIMIT :most)) FROM json_each(:terms) AS given")
 """In how many wordings each of some terms stands, counted no further than it matters."""
 
-_readers: dict[str, Reader] = {}
+_readers: dict[int, tuple[Published, Reader]] = {}
+"""By the identity of the build that was opened: one of the same content, opened anew, must not be read through one that was closed."""
 _reading = threading.Lock()
 
 
 def reader_of(published: Published) -> Reader:
     """Return who reads wishes by this build's vocabulary; one is kept, of the build that was asked for last."""
-    reader = _readers.get(published.id)
-    if reader is None:
+    kept = _readers.get(id(published))
+    if kept is None:
         with _reading:
-            reader = Reader(published.vocabulary, published.tells)
+            kept = published, Reader(published.vocabulary, published.tells)
             _readers.clear()
-            _readers[published.id] = reader
-    return reader
+            _readers[id(published)] = kept
+    return kept[1]
 
 
 def wording_of(published: Published, text: str) -> Wording:

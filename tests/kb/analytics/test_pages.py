@@ -101,7 +101,7 @@ def test_no_cell_of_the_csv_can_begin_a_formula(app, operator):
     cells = [cell["cell"] for cell in json.loads((folder / "own_formulas.json").read_text(encoding="utf-8"))]
     cells += (folder / "payloadbox_csv.txt").read_text(encoding="utf-8").splitlines()
     for number, cell in enumerate(cells):
-        app.test_client().ask(f"{cell} 打印机卡纸{number}号怎么处理", "unsolved", visitor=f"w{number}")
+        app.test_client().ask(f"{cell} {number}号楼的打印机卡纸怎么处理", "unsolved", visitor=f"w{number}")
     rows = list(csv.reader(io.StringIO(operator.get("/analytics/gaps.csv").data.decode("utf-8-sig"))))
     assert len(rows) == len(cells) + 1
     for row in rows:

@@ -149,11 +149,11 @@ def test_an_article_for_some_people_only_answers_nobody_elses_ticket(db, build_w
 def test_an_article_that_names_a_merged_ticket_answers_the_one_that_goes_on(db, build_with, ask, close, now):
     from kb.tickets import regroup  # noqa: PLC0415 - only here
 
-    first, second = ask(build_with(), "卡纸的打印机在三楼"), ask(build_with(), PRINTER)
+    first, second = ask(build_with(), "出纸口总是夹住"), ask(build_with(), PRINTER)
     with db.write() as session:
         source, target = history.find(session, first), history.find(session, second)
         regroup.merge(session, source, target, "小李", now)
-    found = close(build_with((*printer()[:2], {"questions": [PRINTER, "卡纸的打印机在三楼"], "answers": [f"T-{first}"]})))
+    found = close(build_with((*printer()[:2], {"questions": [PRINTER, "出纸口总是夹住"], "answers": [f"T-{first}"]})))
     assert found.resolved == (second,)
 
 

@@ -385,7 +385,7 @@ def test_the_model_of_joining_is_fitted_reported_and_only_written_on_demand(clus
     same = [[f"{thing}怎么申请", f"如何申请{thing}"] for thing in things]
     hard = [[f"{thing}怎么归还", f"{thing}多久检修"] for thing in things]
     target = tmp_path / "likeness.toml"
-    for name in ("clusters", "clusters_second"):
+    for name in clusters.SETS:
         sets = (f"{label} = {json.dumps(pairs, ensure_ascii=False)}" for label, pairs in (("same", same), ("hard", hard), ("different", [])))
         (tmp_path / f"{name}.toml").write_text("\n".join(sets), encoding="utf-8")
     monkeypatch.setattr(clusters, "TARGET", target)

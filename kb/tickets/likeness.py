@@ -7,9 +7,10 @@ number, question or direction), and the threshold is chosen for precision.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ _NOTHING = 0.3
 _ENOUGH = 2.0
 """Shared weight from which more tells nothing: two stories share many words."""
 _WHETHER = frozenset({"may"})
+_IN_TURN = re.compile("先.+(?:后|再|才)")
+_FROM, _TO = re.compile("(?<!自)从(?=([\u4e00-\u9fff]{2}))"), re.compile("[到往去](?=([\u4e00-\u9fff]{2}))")
 _PART_OF_CODE = 4
 """Letters from which a code inside a longer one is the same: nullpointerexception and java.lang.nullpointerexception."""
 
@@ -66,7 +69,7 @@ def probability(coefficients: Mapping[str, float], found: Mapping[str, float]) -
 
 
 def contradiction(one: Wish, other: Wish) -> str:
-    """Return why two wordings cannot be one wish, "" when nothing says so: `opposed`, `counted`, `codes`, `asked` or `turned`."""
+    """Return why two wordings cannot be one wish, "" when nothing says so: `opposed`, `counted`, `codes`, `asked`, `undone` or `turned`."""
     if any(not alternatives & other.named.get(line, alternatives) for line, alternatives in one.named.items()):
         return "opposed"
     if any(not numbers & other.counted.get(counts, numbers) for counts, numbers in one.counted.items()):
@@ -75,6 +78,8 @@ def contradiction(one: Wish, other: Wish) -> str:
         return "codes"
     if _otherwise(one, other):
         return "asked"
+    if (GENERAL.undoing.search(one.text) is None) != (GENERAL.undoing.search(other.text) is None):
+        return "undone"
     return "turned" if _turned(one, other) else ""
 
 
@@ -142,7 +147,8 @@ def _unit_degree(units: tuple[Unit, ...], at: int, other: Wish) -> float:
     beside = [(units[start], units[start + 1]) for start in (at - 1, at) if 0 <= start < len(units) - 1]
     if any((before.text, after.text) in other.pairs for before, after in beside):
         return 1.0
-    if any((before.sound, after.sound) in other.sounds for before, after in beside):
+    spelt = units[at].text != units[at].sound
+    if any((before.sound, after.sound) in (other.loose if spelt else other.sounds) for before, after in beside):
         return _BY_SOUND
     return _LONE if units[at].text in other.chars else 0.0
 
@@ -160,6 +166,25 @@ def _same_code(code: str, another: str) -> bool:
 
 
 def _turned(one: Wish, other: Wish) -> bool:
+    """Tell whether two things changed places where places matter."""
+    return _swapped(one, other) or _sent_back(one.text, other.text) or _sent_back(other.text, one.text) or _around(one, other)
+
+
+def _swapped(one: Wish, other: Wish) -> bool:
+    """Tell whether two people changed places (上级看下级的, 下级看上级的), or two deeds of which one comes first (先付款后开票, 先开票后付款)."""
+    in_turn = _IN_TURN.search(one.text) is not None and _IN_TURN.search(other.text) is not None
+    places, others = dict(reversed(one.spots)), dict(reversed(other.spots))
+    both = [word for word in places if word in others and (in_turn or word in GENERAL.people)]
+    return any((places[word] < places[after]) != (others[word] < others[after]) for word, after in combinations(both, 2))
+
+
+def _sent_back(text: str, other: str) -> bool:
+    """Tell whether one comes from where the other goes: 从分公司借调, 借调到分公司."""
+    left = {match[1] for match in _FROM.finditer(text)} - {match[1] for match in _TO.finditer(text)}
+    return not left.isdisjoint({match[1] for match in _TO.finditer(other)} - {match[1] for match in _FROM.finditer(other)})
+
+
+def _around(one: Wish, other: Wish) -> bool:
     """Tell whether two things changed places around a word that cares: 甲请乙 and 乙请甲."""
     places = {match[0]: match.start() for match in GENERAL.turning.finditer(one.text)}
     if not places:

@@ -68,7 +68,8 @@ class Wish:
     """What a wording wants.
 
     `words` are its distinct content words in order, `units` what they are made of; `chars`, `pairs`, `sounds` and `names` are the units, their pairs,
-    the sounds of these pairs and the words' names, for looking up. `asks` is what is asked about them in question words, `aspects` by nouns:
+    the sounds of these pairs and the words' names, for looking up. `loose` are the sounds that are not those of a word in the dictionary, which
+    nobody mistyped: 工时 and 公式 sound alike and are two things. `asks` is what is asked about them in question words, `aspects` by nouns:
     `how`, `where` … of wish.toml. `named` holds, by line of wish.toml's `opposed`, which of its alternatives stand in it; `counted` its numbers by
     what they count; `codes` its codes with digits. `spots` are words with their places in `text`, for telling 甲请乙 from 乙请甲.
     """
@@ -79,6 +80,7 @@ class Wish:
     chars: frozenset[str]
     pairs: frozenset[tuple[str, str]]
     sounds: frozenset[tuple[str, str]]
+    loose: frozenset[tuple[str, str]]
     names: frozenset[str]
     asks: frozenset[str]
     aspects: frozenset[str]
@@ -119,7 +121,9 @@ class _General:
         self.padding = frozenset(words["padding"].split())
         self.light = frozenset(words["light"].split())
         self.failing = re.compile(words["failing"])
+        self.undoing = re.compile(words["undoing"])
         self.turning = re.compile(words["turning"])
+        self.people = frozenset(words["people"].split())
         self.alike: dict[str, frozenset[str]] = {}
         for listed in words["alike"]:
             for word in listed.split():
@@ -193,13 +197,13 @@ class Reader:
             found.asks.add(GENERAL.asks[word])
         if word in GENERAL.aspects:
             found.aspects.add(GENERAL.aspects[word])
-        if word in _PRONOUNS:
-            found.spots.append((word, place))
+        if (who := word.removesuffix("的")) in _PRONOUNS or who in GENERAL.people:
+            found.spots.append((who, place))
         if word in self._empty or GENERAL.failing.fullmatch(word):
             found.part()
             return
         weight = _LIGHT if word in GENERAL.light else _SINGLE if len(word) == 1 or word in GENERAL.aspects else _FULL
-        found.add(word, weight * self._tells(word), self._names(word), [(char, _sound(char)) for char in word], place)
+        found.add(word, weight * self._tells(word), self._names(word), [(char, _sound(char)) for char in word], place, known=len(word) > 1)
 
     def _take_code(self, found: _Reading, run: str, place: int) -> None:
         if run in self._empty:
@@ -259,6 +263,7 @@ class _Reading:
         self.codes: set[str] = set()
         self.spots: list[tuple[str, int]] = []
         self._words: dict[str, Word] = {}
+        self._spelt: set[int] = set()
         self._units: list[Unit] = []
         self._parted = True
 
@@ -266,12 +271,14 @@ class _Reading:
         """Keep what comes next apart from what came before."""
         self._parted = True
 
-    def add(self, word: str, weight: float, names: frozenset[str], units: Iterable[tuple[str, str]], place: int) -> None:
-        """Add a content word that is made of these characters or syllables."""
+    def add(self, word: str, weight: float, names: frozenset[str], units: Iterable[tuple[str, str]], place: int, *, known: bool = False) -> None:
+        """Add a content word that is made of these characters or syllables; a known one stands in the dictionary as it is spelt."""
         first = len(self._units)
         for text, sound in units:
             self._units.append(Unit(text, sound, joined=not self._parted))
             self._parted = False
+        if known:
+            self._spelt.update(range(first + 1, len(self._units)))
         self._words.setdefault(word, Word(word, weight, names, first, len(self._units)))
         if place >= 0:
             self.spots.append((word, place))
@@ -279,6 +286,7 @@ class _Reading:
     def wish(self) -> Wish:
         """Return what was read."""
         beside = [(self._units[at - 1], unit) for at, unit in enumerate(self._units) if unit.joined]
+        loose = [(self._units[at - 1], unit) for at, unit in enumerate(self._units) if unit.joined and at not in self._spelt]
         counted: dict[str, set[str]] = {}
         for number, counts in _COUNTED.findall(self.text):
             counted.setdefault(counts, set()).add(_DIGITS.get(number, number))
@@ -289,6 +297,7 @@ class _Reading:
             chars=frozenset(unit.text for unit in self._units),
             pairs=frozenset((one.text, other.text) for one, other in beside),
             sounds=frozenset((one.sound, other.sound) for one, other in beside if one.sound and other.sound),
+            loose=frozenset((one.sound, other.sound) for one, other in loose if one.sound and other.sound),
             names=frozenset(name for word in self._words.values() for name in word.names),
             asks=frozenset(self.asks),
             aspects=frozenset(self.aspects),

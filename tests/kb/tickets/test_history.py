@@ -142,7 +142,7 @@ def picture(session):
 
 choice = st.integers(0, 63)
 steps = st.lists(st.tuples(st.booleans(), st.sampled_from(range(16)), choice, choice, choice), max_size=8)
-cheap = settings(max_examples=12, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+cheap = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def play(desk, taken):

@@ -48,7 +48,7 @@ def reader_of(published: Published) -> Reader:
     kept = _readers.get(id(published))
     if kept is None:
         with _reading:
-            kept = published, Reader(published.vocabulary, published.tells)
+            kept = published, Reader(published.vocabulary, published.tells, lambda text: published.read(text).corrected or text)
             _readers.clear()
             _readers[id(published)] = kept
     return kept[1]

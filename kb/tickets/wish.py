@@ -160,8 +160,9 @@ GENERAL = _General(tomllib.loads(Path(__file__).with_name("wish.toml").read_text
 class Reader:
     """Reads wordings by one build's vocabulary. Any number of threads may share one."""
 
-    def __init__(self, vocabulary: Vocabulary, telling: Callable[[str], float]) -> None:
-        """Take the words of a vocabulary, and who knows how telling a word is (0-1)."""
+    def __init__(self, vocabulary: Vocabulary, telling: Callable[[str], float], meant: Callable[[str], str] = str) -> None:
+        """Take the words of a vocabulary, who knows how telling a word is (0-1), and who knows what a misspelt wording was meant as."""
+        self._meant = meant
         self._vocabulary = vocabulary
         self._telling = lru_cache(_REMEMBERED_WORDS)(telling)
         self.read = lru_cache(_REMEMBERED)(self._read)
@@ -171,7 +172,7 @@ class Reader:
 
     def _read(self, text: str) -> Wish:
         """Return what a wording wants, as far as its first 400 characters say."""
-        text = folded(text)[:MAX_CHARACTERS]
+        text = folded(self._meant(text))[:MAX_CHARACTERS]
         found = _Reading(text)
         typed = not any("\u4e00" <= char <= "\u9fff" for char in text)
         place = 0

@@ -153,7 +153,11 @@ class Attachment(Base):
     """A file that a person added to their share; its content lies in kb.files under `digest`. Removed 90 days after the ticket ended."""
 
     __tablename__ = "attachments"
-    __table_args__ = (Index("ix_attachments_follower", "follower_id"), Index("ix_attachments_digest", "digest"))
+    __table_args__ = (
+        Index("ix_attachments_follower", "follower_id"),
+        Index("ix_attachments_digest", "digest"),
+        {"sqlite_autoincrement": True},  # events name files by id: that of one that was removed must never be another's
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     follower_id: Mapped[int] = mapped_column(ForeignKey("followers.id"))
@@ -168,7 +172,11 @@ class Phrasing(Base):
     """One wording of a ticket's question and how often it was asked. `key` is equal for trivially different words; `terms` is what it is found by."""
 
     __tablename__ = "phrasings"
-    __table_args__ = (Index("ix_phrasings_key", "key"), Index("ix_phrasings_ticket", "ticket_number"))
+    __table_args__ = (
+        Index("ix_phrasings_key", "key"),
+        Index("ix_phrasings_ticket", "ticket_number"),
+        {"sqlite_autoincrement": True},  # moves name wordings by id, so that they can be undone
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"))

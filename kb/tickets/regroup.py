@@ -177,8 +177,9 @@ def _part(session: Session, pair: dict[str, Any], source: Ticket) -> None:
 
 
 def _hand_over(session: Session, details: list[int], files: list[int], share: Follower, to: Follower) -> None:
-    session.execute(update(Detail).where(Detail.id.in_(details)).values(follower_id=to.id))
-    session.execute(update(Attachment).where(Attachment.id.in_(files)).values(follower_id=to.id))
+    """Give to one share of a person what another of theirs still has of these."""
+    session.execute(update(Detail).where(Detail.id.in_(details), Detail.follower_id == share.id).values(follower_id=to.id))
+    session.execute(update(Attachment).where(Attachment.id.in_(files), Attachment.follower_id == share.id).values(follower_id=to.id))
     for one in (share, to):
         session.expire(one, ["details", "files"])
 

@@ -126,3 +126,11 @@ def test_wordings_of_old_open_tickets_are_found_by_their_terms_again(upgraded, s
         assert open_ticket_for(session, shipped, wording_of(shipped, "请问几点开门，食堂 1003 号窗口")).number == 1003
         assert session.scalar(select(TicketEvent.kind).where(TicketEvent.undoes.is_not(None))) is None
         assert len(set(session.scalars(select(Follower.token)))) == 3 * len(STORIES)
+
+
+def test_the_number_of_a_file_or_wording_that_is_gone_is_never_given_again(upgraded):
+    with upgraded.read() as session:
+        tables = session.execute(text("SELECT name, sql FROM sqlite_master WHERE name IN ('attachments', 'phrasings')")).all()
+        assert {name for name, sql in tables if "AUTOINCREMENT" in sql} == {"attachments", "phrasings"}
+        indexes = set(session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'phrasings'")))
+        assert indexes == {"ix_phrasings_key", "ix_phrasings_ticket"}

@@ -62,7 +62,7 @@ def _add_columns() -> None:
         followers.add_column(sa.Column("satisfaction", sa.Integer(), nullable=True))
         followers.add_column(sa.Column("came_from", sa.JSON(), nullable=False, server_default="[]"))
         followers.add_column(sa.Column("goes_on", sa.Integer(), sa.ForeignKey("followers.id", name="fk_followers_goes_on"), nullable=True))
-    with op.batch_alter_table("phrasings") as phrasings:
+    with op.batch_alter_table("phrasings", recreate="always", table_kwargs={"sqlite_autoincrement": True}) as phrasings:
         phrasings.add_column(sa.Column("terms", sa.JSON(), nullable=False, server_default="[]"))
     with op.batch_alter_table("intents") as intents:
         intents.add_column(sa.Column("public_reply", sa.Integer(), nullable=True))
@@ -87,6 +87,7 @@ def _add_tables() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_attachments_follower", "attachments", ["follower_id"])
     op.create_index("ix_attachments_digest", "attachments", ["digest"])

@@ -128,6 +128,26 @@ def test_details_and_files_follow_their_person_and_come_back(story):
     assert ([*there.details], [*there.files]) == ([], [])
 
 
+def test_undoing_a_merger_hands_over_nothing_that_is_somebody_elses_by_now(story):
+    def add(share):
+        file = Attachment(follower_id=share.id, name="a.png", media_type="image/png", size=1, digest=share.person, at=story.later())
+        story.session.add(file)
+        story.session.flush()
+        return file
+
+    mine, there = story.both
+    removed, kept = add(mine), add(mine)
+    story.merge()
+    removed_id = removed.id
+    story.session.delete(removed)
+    kept.follower_id = story.his.id  # as if its id had come to belong to him
+    story.session.flush()
+    assert add(story.his).id > removed_id
+    story.undo()
+    story.session.expire_all()
+    assert (list(mine.files), list(there.files), len(story.his.files)) == ([], [], 2)
+
+
 def test_the_public_reply_of_a_merged_ticket_goes_along_and_comes_back(story, later):
     at = later()
     lifecycle.publish(story.one, "known", "正在修", "lin", "agent", at, at.replace(day=at.day + 1))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMA = "0002"
 """The last migration: written here too, so that a database of this version is known without loading alembic, which takes an eighth of a second."""
-_PRAGMAS = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
+_PRAGMAS = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "secure_delete=ON")
 _WAL_TRIES = 50
 QUEUE_SECONDS = 5.0
 """How long a write stays in the queue; after it SQLite's own lock decides, which it would have waited for in any case."""

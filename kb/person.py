@@ -12,16 +12,22 @@ from kb.accounts.models import User
 from kb.errors import NotFoundError
 from kb.reading.models import Feedback
 from kb.search.models import Intent
-from kb.tickets import shares
+from kb.tickets import history, progress
 from kb.tickets.models import Detail, Follower, TicketEvent
-from kb.tickets.retention import remove_files
+from kb.tickets.retention import drop_files, remove_contents
+from kb.tickets.standing import ASKER
+from kb.web.models import StoredAnswer
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
+    from kb.db import Database
     from kb.files import FileStore
+
+_GONE = "（提问已按本人要求删除）"
+"""What stands in the place of a question that nobody else asked."""
 
 
 def identify(session: Session, who: str) -> str:
@@ -68,38 +74,41 @@ def _share(share: Follower) -> dict[str, Any]:
         "withdrawn_at": share.withdrawn_at.isoformat() if share.withdrawn_at else None,
         "satisfaction": share.satisfaction,
         "contact": share.contact,
-        "thread": [
-            {
-                "at": event.at.isoformat(),
-                "kind": event.kind,
-                "by": "self" if event.follower_id == share.id and event.actor == "asker" else event.actor,
-                "text": event.text,
-            }
-            for event in shares.seen_by(share)
-        ],
+        "thread": [{"at": entry.at.isoformat(), "kind": entry.kind.value, "by": entry.by, "text": entry.text} for entry in progress.of(share).thread],
         "files": [{"name": one.name, "size": one.size, "digest": one.digest, "at": one.at.isoformat()} for one in share.files],
     }
 
 
-def forget(session: Session, files: FileStore, person: str, now: datetime) -> dict[str, int]:
+def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[str, int]:
     """Forget a person; return how much of what was removed.
 
     Their questions, feedback's reasons, details, contacts and files go, and the addresses of their tickets stop working. That somebody asked stays,
-    as a number: the share belongs to nobody any more, and the masked wording of the ticket stays for those who asked the same.
+    as a number: the share belongs to nobody any more, and the masked wording of a ticket stays for the others who asked it. Where there are no others,
+    the question goes too, with what agents noted about it.
     """
-    followed = list(session.scalars(select(Follower).where(Follower.person == person)))
-    ids = [one.id for one in followed]
-    attached = [file for one in followed for file in one.files]
-    remove_files(session, files, attached)
-    about = select(TicketEvent.id).where(TicketEvent.follower_id.in_(ids))
-    details = list(session.scalars(select(Detail).where(Detail.forgotten_at.is_(None), or_(Detail.follower_id.in_(ids), Detail.event_id.in_(about)))))
-    for detail in details:
-        detail.body, detail.forgotten_at = "", now
-    session.execute(update(TicketEvent).where(TicketEvent.follower_id.in_(ids), TicketEvent.actor == "asker", TicketEvent.kind == "reopened").values(body=""))
-    for one in followed:
-        one.person, one.token, one.wording, one.contact = f"gone:{secrets.token_hex(8)}", secrets.token_urlsafe(24), "", ""
-        if one.withdrawn_at is None and not one.ticket.open:
-            one.waiting = False
-    asked = session.execute(delete(Intent).where(Intent.person == person)).rowcount  # type: ignore[attr-defined]
-    said = session.execute(update(Feedback).where(Feedback.person == person).values(person=func.concat("gone:", Feedback.id), reason="")).rowcount  # type: ignore[attr-defined]
+    with db.write() as session:
+        followed = list(session.scalars(select(Follower).where(Follower.person == person)))
+        ids = [one.id for one in followed]
+        attached = [file for one in followed for file in one.files]
+        digests = drop_files(session, attached)
+        theirs = [one.ticket for one in followed if one.ticket.people <= 1]
+        alone = or_(TicketEvent.ticket_number.in_([ticket.number for ticket in theirs]), TicketEvent.follower_id.in_(ids))
+        about = select(TicketEvent.id).where(alone)
+        details = list(session.scalars(select(Detail).where(Detail.forgotten_at.is_(None), or_(Detail.follower_id.in_(ids), Detail.event_id.in_(about)))))
+        for detail in details:
+            detail.body, detail.forgotten_at = "", now
+        session.execute(update(TicketEvent).where(alone, TicketEvent.actor == ASKER).values(body=""))
+        for ticket in theirs:
+            ticket.question = _GONE
+            for phrasing in list(ticket.phrasings):
+                history.drop_phrasing(ticket, phrasing)
+        for one in followed:
+            session.execute(delete(StoredAnswer).where(StoredAnswer.body.contains(one.token, autoescape=True)))
+            one.person, one.token, one.wording, one.contact = f"gone:{secrets.token_hex(8)}", secrets.token_urlsafe(24), "", ""
+            one.waiting = one.waiting and one.ticket.open
+            history.count_people(one.ticket)
+        asked = session.execute(delete(Intent).where(Intent.person == person)).rowcount  # type: ignore[attr-defined]
+        nobody = func.concat("gone:", Feedback.id)
+        said = session.execute(update(Feedback).where(Feedback.person == person).values(person=nobody, reason="")).rowcount  # type: ignore[attr-defined]
+    remove_contents(db, files, digests)
     return {"questions": int(asked), "tickets": len(followed), "details": len(details), "files": len(attached), "feedback": int(said)}

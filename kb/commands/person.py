@@ -38,8 +38,9 @@ def person_delete(who: str, yes: bool, as_json_: bool) -> None:  # noqa: FBT001
     upgrade(services)
     if not yes:
         click.confirm(f"forget everything that is kept about {who}? this cannot be undone", abort=True, err=True)
-    with services.db.write() as session:
-        removed = persons.forget(session, services.files, persons.identify(session, who), services.now())
+    with services.db.read() as session:
+        found = persons.identify(session, who)
+    removed = persons.forget(services.db, services.files, found, services.now())
     if as_json_:
         print_json({"removed": removed})
     else:

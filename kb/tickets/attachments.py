@@ -9,7 +9,7 @@ from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.files import Kept
 from kb.tickets import history, shares
 from kb.tickets.models import Attachment
-from kb.tickets.retention import remove_files
+from kb.tickets.retention import drop_files
 from kb.tickets.standing import ASKER, Kind
 
 if TYPE_CHECKING:
@@ -69,11 +69,16 @@ def find(follower: Follower, id_: int) -> Attachment:
     return found
 
 
-def remove(follower: Follower, id_: int, files: FileStore) -> None:
-    """Remove a file and, when nobody else added the same, its content. Raises NotFoundError, ConflictError once the ticket has ended."""
+def remove(follower: Follower, id_: int) -> set[str]:
+    """Remove a file; return the digest of its content, for `retention.remove_contents` after the commit.
+
+    Raises NotFoundError, ConflictError once the ticket has ended.
+    """
     found = find(follower, id_)
     if not follower.ticket.open:
         raise ConflictError("这个提问已经结束，文件会在 90 天后自动清除。想现在就删，请联系客服。")
     session = history.session_of(follower.ticket)
-    remove_files(session, files, [found])
+    digests = drop_files(session, [found])
+    session.flush()
     session.expire(follower, ["files"])
+    return digests

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from indexer.published import Published
+    from kb.tickets.wish import Wish
 
 _FREQUENT = 400
 """Wordings from which a term is too common to be looked up by itself."""
@@ -100,13 +101,13 @@ def alike(session: Session, published: Published, ticket: Ticket, limit: int) ->
     return sorted(best.values(), key=lambda found: (-found[1], found[0].number))[:limit]
 
 
-def best_match(published: Published, wording: Wording, wishes: Sequence[tuple[int, Sequence[str]]]) -> int | None:
-    """Return the id of the wish, given as an id with its wordings, that this wording is too; None when it is none of them."""
+def best_match(published: Published, wording: Wording, wishes: Sequence[tuple[int, Sequence[Wish]]]) -> int | None:
+    """Return the id of the wish, given as an id with its wordings as `reader_of(published)` reads them, that this wording is too; None when it is none."""
     if not wording.key:
         return None
     reader = reader_of(published)
     mine = reader.read(wording.text)
-    shared = [(len(mine.sounds & theirs.sounds) + len(mine.names & theirs.names), id_, theirs) for id_, texts in wishes for theirs in map(reader.read, texts)]
+    shared = [(len(mine.sounds & theirs.sounds) + len(mine.names & theirs.names), id_, theirs) for id_, read in wishes for theirs in read]
     nearest = sorted((one for one in shared if one[0]), key=lambda one: -one[0])[:_MOST_READ]
     found = max(((likeness(mine, theirs), -at, id_) for at, (_, id_, theirs) in enumerate(nearest)), default=(0.0, 0, None))
     return found[2] if found[0] >= MODEL.joined else None

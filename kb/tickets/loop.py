@@ -18,12 +18,14 @@ from kb.search.answerability import Verdict
 from kb.search.intents import Trigger
 from kb.search.models import Intent
 from kb.tickets import lifecycle
-from kb.tickets.models import Phrasing, PublicReply, Replay, Ticket
+from kb.tickets.models import Phrasing, Replay, Ticket
 from kb.tickets.standing import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from sqlalchemy.orm import Session
 
     from indexer.article import Article
     from indexer.published import Published
@@ -70,9 +72,11 @@ def _by_name(db: Database, published: Published, now: datetime) -> tuple[list[in
             if number is None or not wordings:
                 continue
             visible = published.visible(article, EVERYONE)
-            answers = visible and answered_by(published, wordings) == article.id
+            answers = visible and len(wordings) <= MOST_WORDINGS and answered_by(published, wordings) == article.id
             with db.write() as session:
                 ticket = session.get_one(Ticket, number)
+                if answers and set(_asked(session, ticket)) != set(wordings):
+                    continue  # somebody has joined in other words meanwhile; the next look asks these too
                 session.add(Replay(ticket_number=number, article=article.id, digest=article.digest, answered=answers, at=now))
                 if answers:
                     lifecycle.retire(ticket, SYSTEM, now, replaced_by=article.id)
@@ -88,7 +92,7 @@ def _by_name(db: Database, published: Published, now: datetime) -> tuple[list[in
 def _untried(db: Database, named: int, article: Article) -> tuple[int | None, list[str]]:
     """Return the number under which a ticket goes on (None when there is no such ticket), and its wordings.
 
-    There are none when this version of the article was tried on it before, or when there is nothing left to answer.
+    There are none when this version of the article was tried on it before. One that has ended is tried too: whoever opens it again has read the article.
     """
     with db.read() as session:
         ticket = session.get(Ticket, named)
@@ -97,12 +101,14 @@ def _untried(db: Database, named: int, article: Article) -> tuple[int | None, li
         if ticket is None:
             return None, []
         number = ticket.number
-        live = session.scalar(select(PublicReply.id).where(PublicReply.ticket_number == number, PublicReply.ended_at.is_(None)).limit(1))
         tried = session.get(Replay, (number, article.id, article.digest))
-        if tried is not None or (not ticket.open and live is None):
-            return number, []
-        asked = select(Phrasing.text).where(Phrasing.ticket_number == number, or_(Phrasing.asked > 0, Phrasing.text == ticket.question))
-        return number, list(session.scalars(asked.order_by(Phrasing.asked.desc(), Phrasing.id).limit(MOST_WORDINGS)))
+        return number, [] if tried is not None else _asked(session, ticket)
+
+
+def _asked(session: Session, ticket: Ticket) -> list[str]:
+    """Return a ticket's wordings, the most asked first; one more than are tried when there are more."""
+    asked = select(Phrasing.text).where(Phrasing.ticket_number == ticket.number, or_(Phrasing.asked > 0, Phrasing.text == ticket.question))
+    return list(session.scalars(asked.order_by(Phrasing.asked.desc(), Phrasing.id).limit(MOST_WORDINGS + 1)))
 
 
 def _by_search(db: Database, published: Published, now: datetime) -> list[int]:

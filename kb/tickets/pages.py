@@ -10,7 +10,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.files import MAX_NAME
 from kb.tickets import attachments, progress, shares
-from kb.tickets.retention import KEPT
+from kb.tickets.retention import KEPT, remove_contents
 from kb.tickets.standing import NEWS
 from kb.web.downloads import download
 from kb.web.forms import clean
@@ -37,6 +37,8 @@ class Sent:
     contact: str | None = None
     satisfaction: int | None = None
     word: str = ""
+    last: int | None = None
+    """The last event that was on screen, where only what was read is marked as such."""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -54,9 +56,14 @@ def blueprint(services: Services) -> Blueprint:
     def ticket(token: str) -> ResponseReturnValue:
         return _page(services, token)
 
+    @views.get("/t/<token>/<action>")
+    @views.get("/t/<token>/files/<int:file>/remove")
+    def back(token: str, **_: object) -> ResponseReturnValue:
+        return _unreferred(cast("Response", redirect(f"/t/{token}", 303)))  # the address of a page after a refused form, opened anew
+
     @views.post("/t/<token>/<action>")
     def act(token: str, action: str) -> ResponseReturnValue:
-        sent = Sent(_sent("details"), _sent("contact"), _mark(request.form.get("satisfaction", "")), clean(request.form.get("word", "")))
+        sent = Sent(_sent("details"), _sent("contact"), _mark(request.form.get("satisfaction", "")), clean(request.form.get("word", "")), _number("last"))
         try:
             perform(services, token, action, sent)
         except NotFoundError:
@@ -78,15 +85,21 @@ def _take_files(views: Blueprint, services: Services) -> None:
         chosen = [file for file in request.files.getlist("file") if file.filename]
         if not chosen:
             problems.append(InvalidRequestError("no_file", "还没有选文件。先选一个或几个，再点“添加”。"))
+        added: list[str] = []
+        again: list[str] = []
+
+        def tell(_: Session, one: Attachment, new: bool) -> None:  # noqa: FBT001 - called by place
+            (added if new else again).append(one.name)
+
         for file in chosen:
             try:
-                add_file(services, token, file.stream, file.filename or "")
+                add_file(services, token, file.stream, file.filename or "", tell)
             except NotFoundError:
                 raise
             except InvalidRequestError as error:
                 problems.append(error)
-        if problems:
-            return _page(services, token, problems=problems, kept=len(chosen) - len(problems))
+        if problems or again:
+            return _page(services, token, problems=problems, kept=len(added), again=again)
         return redirect(f"/t/{token}?done=files#files", 303)
 
     @views.get("/t/<token>/files/<int:file>")
@@ -125,8 +138,10 @@ def perform(services: Services, token: str, action: str, sent: Sent, then: Calla
                 shares.reopen(mine, sent.details or "", now)
             case "rate":
                 shares.rate(mine, sent.satisfaction or 0, sent.word, now)
+            case "settle":
+                shares.settle(mine, now)
             case "seen":
-                mine.seen_at = now
+                shares.see(mine, sent.last, now)
             case _:
                 raise NotFoundError("没有这个操作。请从提问页上的按钮进入。")
         then(session)
@@ -151,12 +166,24 @@ def add_file(services: Services, token: str, stream: IO[bytes], name: str, then:
 def remove_file(services: Services, token: str, file: int, then: Callable[[Session], object] = lambda _: None) -> None:
     """Remove a file of a follower's own, and do `then` what belongs to the same transaction. Raises InvalidRequestError once the ticket has ended."""
     with services.db.write() as session:
-        attachments.remove(shares.share(session, token), file, services.files)
+        digests = attachments.remove(shares.share(session, token), file)
         then(session)
+    remove_contents(services.db, services.files, digests)
 
 
-def _page(services: Services, token: str, *, problems: Sequence[InvalidRequestError] = (), typed: dict[str, str] | None = None, kept: int = 0) -> Response:
-    """Return a follower's page; after problems with what the person had written, and the status of the first of them."""
+def _page(
+    services: Services,
+    token: str,
+    *,
+    problems: Sequence[InvalidRequestError] = (),
+    typed: dict[str, str] | None = None,
+    kept: int = 0,
+    again: Sequence[str] = (),
+) -> Response:
+    """Return a follower's page; after problems with what the person had written, and the status of the first of them.
+
+    `kept`: how many files were added beside those with problems; `again`: the names of those that were there already.
+    """
     with services.db.read() as session:
         mine = shares.share(session, token)
         ended = mine.ticket.ended_at
@@ -165,7 +192,9 @@ def _page(services: Services, token: str, *, problems: Sequence[InvalidRequestEr
             mine=mine,
             ticket=mine.ticket,
             token=token,
-            way=progress.of(mine),
+            way=(way := progress.of(mine)),
+            last=max((entry.id for entry in way.thread), default=0),
+            done=shares.done(mine),
             files={one.id: one for one in mine.files},
             most_files=attachments.MAX_FILES,
             told=shares.told(mine),
@@ -177,6 +206,7 @@ def _page(services: Services, token: str, *, problems: Sequence[InvalidRequestEr
             problems=[str(problem) for problem in problems],
             typed=typed or {},
             kept=kept,
+            again=again,
         )
     return _unreferred(Response(page, status=problems[0].status if problems else 200))
 
@@ -189,6 +219,11 @@ def _unreferred(response: Response) -> Response:
 
 def _sent(name: str) -> str | None:
     return clean(request.form[name]) if name in request.form else None
+
+
+def _number(name: str) -> int | None:
+    value = request.form.get(name, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None  # noqa: PLR2004 - what a column holds
 
 
 def _mark(value: str) -> int | None:

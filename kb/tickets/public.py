@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from kb.tickets.clusters import best_match, wording_of
+from kb.tickets.clusters import best_match, reader_of, wording_of
 from kb.tickets.models import Phrasing, PublicReply, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from sqlalchemy import Select
+
     from indexer.published import Published
     from kb.db import Database
+    from kb.tickets.wish import Wish
 
 _LOOK_EVERY = 1.0
 """Seconds for which what was read is taken to be still so: a reply is on everybody's screen that much later."""
-_MOST_WORDINGS = 50
+_LOAD_EVERY = 30.0
+"""Seconds after which the wordings of replies in force are read again."""
+_MOST_WORDINGS = 20
 """Wordings of a ticket by which its reply is found, the most asked first."""
 
 
@@ -45,8 +50,10 @@ class PublicReplies:
     def __init__(self, db: Database, now: Callable[[], datetime], clock: Callable[[], float] = time.monotonic) -> None:
         """Read nothing yet, so that it may be made before a fork."""
         self._db, self._now, self._clock = db, now, clock
-        self._looked = float("-inf")
-        self._live: dict[int, tuple[Reply, tuple[str, ...]]] = {}
+        self._looked = self._loaded = float("-inf")
+        self._live: dict[int, Reply] = {}
+        self._wordings: dict[int, tuple[str, ...]] = {}
+        self._wishes: tuple[Published | None, dict[int, tuple[Wish, ...]]] = (None, {})
         self._lock = threading.Lock()
 
     def matching(self, published: Published, text: str) -> Reply | None:
@@ -54,24 +61,36 @@ class PublicReplies:
         live = self._current()
         if not live:
             return None
-        found = best_match(published, wording_of(published, text), [(id_, wordings) for id_, (_, wordings) in live.items()])
-        return live[found][0] if found is not None else None
+        read_by, wishes = self._wishes
+        if read_by is not published or wishes.keys() != self._wordings.keys():
+            reader = reader_of(published)
+            wishes = {id_: tuple(map(reader.read, texts)) for id_, texts in self._wordings.items()}
+            self._wishes = (published, wishes)
+        found = best_match(published, wording_of(published, text), [(id_, wishes.get(id_, ())) for id_ in live])
+        return live[found] if found is not None else None
 
-    def _current(self) -> dict[int, tuple[Reply, tuple[str, ...]]]:
+    def _current(self) -> dict[int, Reply]:
         if self._clock() - self._looked >= _LOOK_EVERY:
             with self._lock:
                 if self._clock() - self._looked >= _LOOK_EVERY:
-                    self._live = self._read()
+                    self._look()
                     self._looked = self._clock()
         now = self._now()
-        return {id_: found for id_, found in self._live.items() if found[0].expires_at > now}
+        return {id_: reply for id_, reply in self._live.items() if reply.expires_at > now}
 
-    def _read(self) -> dict[int, tuple[Reply, tuple[str, ...]]]:
+    def _look(self) -> None:
+        """Read which replies are in force; their wordings only when these are others, or after a while, for people find new ones."""
         with self._db.read() as session:
             in_force = select(PublicReply, Ticket.open).join(Ticket).where(PublicReply.ended_at.is_(None), PublicReply.expires_at > self._now())
-            found = {}
-            for one, open_ in session.execute(in_force.order_by(PublicReply.id)):
-                wordings = select(Phrasing.text).where(Phrasing.ticket_number == one.ticket_number).order_by(Phrasing.asked.desc(), Phrasing.id)
-                reply = Reply(one.id, one.ticket_number, open_, one.kind, one.body, one.role, one.at, one.expires_at)
-                found[one.id] = (reply, tuple(session.scalars(wordings.limit(_MOST_WORDINGS))))
-            return found
+            self._live = {
+                one.id: Reply(one.id, one.ticket_number, open_, one.kind, one.body, one.role, one.at, one.expires_at)
+                for one, open_ in session.execute(in_force.order_by(PublicReply.id))
+            }
+            if self._live.keys() == self._wordings.keys() and self._clock() - self._loaded < _LOAD_EVERY:
+                return
+            self._wordings = {id_: tuple(session.scalars(_most_asked(reply.number))) for id_, reply in self._live.items()}
+            self._wishes, self._loaded = (None, {}), self._clock()
+
+
+def _most_asked(number: int) -> Select[str]:
+    return select(Phrasing.text).where(Phrasing.ticket_number == number).order_by(Phrasing.asked.desc(), Phrasing.id).limit(_MOST_WORDINGS)

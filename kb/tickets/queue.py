@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import and_, false, func, or_, select, true
+from sqlalchemy.orm import selectinload
 
 from indexer.text import folded
 from kb.errors import InvalidRequestError
@@ -133,8 +134,9 @@ def counts(session: Session, choice: Choice, since: int) -> Counts:
 
 
 def open_tickets(session: Session) -> list[Ticket]:
-    """Return every open ticket, by people waiting, then by all people, then oldest first: one loud person does not lead the queue."""
-    return list(session.scalars(select(Ticket).where(Ticket.open).order_by(Ticket.waiting.desc(), Ticket.people.desc(), Ticket.number)))
+    """Return every open ticket with its wordings, by people waiting, then by all people, then oldest first: one loud person does not lead the queue."""
+    demand = select(Ticket).where(Ticket.open).order_by(Ticket.waiting.desc(), Ticket.people.desc(), Ticket.number)
+    return list(session.scalars(demand.options(selectinload(Ticket.phrasings))))
 
 
 def all_tickets(session: Session) -> list[Ticket]:

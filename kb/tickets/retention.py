@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, delete, or_, select, update
 
 from kb import working_days
 from kb.tickets import lifecycle
@@ -47,32 +46,48 @@ def close_unconfirmed(db: Database, now: datetime) -> int:
 
 
 def forget(db: Database, files: FileStore, now: datetime) -> int:
-    """Empty details, contacts and files of shares whose ticket ended 90 days ago or longer; return how many texts and files were forgotten."""
+    """Empty details, contacts and files of shares whose ticket ended 90 days ago or longer; return how many texts and files were forgotten.
+
+    What stands in a ticket that was merged goes with the one that goes on.
+    """
     forgotten = 0
     while True:
         with db.write() as session:
-            ended = select(Ticket.number).where(Ticket.open.is_(False), Ticket.ended_at <= now - KEPT)
-            mine = aliased(Follower)
-            its = select(mine.id).where(mine.ticket_number.in_(ended))
-            about = select(TicketEvent.id).where(TicketEvent.ticket_number.in_(ended), TicketEvent.follower_id.is_(None))
+            over = and_(Ticket.open.is_(False), Ticket.ended_at <= now - KEPT)
+            ended = select(Ticket.number).where(over, Ticket.merged_into.is_(None))
+            its = select(Follower.id).where(Follower.ticket_number.in_(select(Ticket.number).where(over)))
+            gone_on = select(Ticket.number, Ticket.merged_into).where(Ticket.merged_into.is_not(None)).cte(recursive=True)
+            further = gone_on.union(select(gone_on.c.number, Ticket.merged_into).join(Ticket, Ticket.number == gone_on.c.merged_into))
+            merged = select(further.c.number).where(further.c.merged_into.in_(ended))
+            about = select(TicketEvent.id).where(
+                or_(TicketEvent.ticket_number.in_(ended), TicketEvent.ticket_number.in_(merged)), TicketEvent.follower_id.is_(None)
+            )
             due = select(Detail.id).where(Detail.forgotten_at.is_(None), or_(Detail.follower_id.in_(its), Detail.event_id.in_(about))).limit(_BATCH)
             texts = list(session.scalars(due))
             session.execute(update(Detail).where(Detail.id.in_(texts)).values(body="", forgotten_at=now))
-            session.execute(update(Follower).where(Follower.ticket_number.in_(ended), Follower.contact != "").values(contact=""))
+            session.execute(update(Follower).where(Follower.id.in_(its), Follower.contact != "").values(contact=""))
             attached = list(session.scalars(select(Attachment).where(Attachment.follower_id.in_(its)).limit(_BATCH)))
-            remove_files(session, files, attached)
+            digests = drop_files(session, attached)
+        remove_contents(db, files, digests)
         forgotten += len(texts) + len(attached)
         if len(texts) < _BATCH and len(attached) < _BATCH:
             return forgotten
 
 
-def remove_files(session: Session, files: FileStore, attached: list[Attachment]) -> None:
-    """Remove attachments, and the content of those that nobody else added too."""
+def drop_files(session: Session, attached: list[Attachment]) -> set[str]:
+    """Drop attachments; return the digests of their contents, for `remove_contents` once this is on disk."""
     for one in attached:
         session.delete(one)
-    session.flush()
-    for digest in {one.digest for one in attached}:
-        if session.scalar(select(Attachment.id).where(Attachment.digest == digest).limit(1)) is None:
+    return {one.digest for one in attached}
+
+
+def remove_contents(db: Database, files: FileStore, digests: set[str]) -> None:
+    """Remove contents that no attachment refers to any more. After the commit: a file that is gone cannot be rolled back."""
+    if not digests:
+        return
+    with db.write() as session:  # who adds an equal file meanwhile waits here, and then finds whether it is still there
+        referred = set(session.scalars(select(Attachment.digest).where(Attachment.digest.in_(digests))))
+        for digest in digests - referred:
             files.remove(digest)
 
 

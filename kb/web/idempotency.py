@@ -70,8 +70,7 @@ def once(services: Services, subject: str) -> Iterator[Once]:
     if not _KEY.fullmatch(key):
         raise InvalidRequestError("bad_key", f"{HEADER} must be 16 to 128 visible ASCII characters; send a new random one with each new request")
     digest = _digest(services, subject.encode(), key.encode())
-    sent = (request.method, request.full_path, request.content_type or "")
-    body_digest = _digest(services, *(part.encode() for part in sent), request.get_data())
+    body_digest = _digest(services, request.method.encode(), request.full_path.encode(), *_sent())
     with _alone(services.config.data / LOCKS, digest):
         with services.db.read() as session:
             found = session.get(StoredAnswer, digest)
@@ -79,6 +78,18 @@ def once(services: Services, subject: str) -> Iterator[Once]:
             raise InvalidRequestError("key_reused", f"this {HEADER} came with another request before; send a new random one with each new request", 422)
         stored = Response(found.body, found.status, mimetype="application/json") if found is not None else None
         yield Once(stored, digest, body_digest, services.now())
+
+
+def _sent() -> Iterator[bytes]:
+    """Yield what the body says. A form with files is read: its raw bytes hold a boundary that every client draws anew when it sends it again."""
+    if request.mimetype != "multipart/form-data":
+        yield from ((request.content_type or "").encode(), request.get_data())
+        return
+    for name, value in request.form.items(multi=True):
+        yield from (name.encode(), value.encode())
+    for name, file in request.files.items(multi=True):
+        yield from (name.encode(), (file.filename or "").encode(), file.stream.read())
+        file.stream.seek(0)
 
 
 def _digest(services: Services, *parts: bytes) -> str:

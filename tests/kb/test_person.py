@@ -49,15 +49,20 @@ def test_the_export_holds_everything_that_the_person_said_and_was_told_and_nobod
 
 
 def test_who_is_forgotten_is_nowhere_any_more_and_still_counted_as_somebody(services, known, asker, ticket, rows, now, log):
-    with services.db.write() as session:
-        removed = person.forget(session, services.files, known, now)
+    removed = person.forget(services.db, services.files, known, now)
     assert removed == {"questions": 1, "tickets": 1, "details": 2, "files": 1, "feedback": 1}
     left = repr(rows()) + log()
-    assert not [text for text in (*SECRETS, known, ticket["token"], "看不懂") if text in left]
+    gone = (*SECRETS, known, ticket["token"], "看不懂", "打印机卡纸", "清单.csv")
+    assert not [text for text in gone if text in left]
+    with services.db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    stored = services.db.path().read_bytes()
+    assert not [text for text in gone if text.encode() in stored], "what was deleted is overwritten in the file too"
     assert asker.get(ticket["path"]).status_code == 404
     assert "打印机卡纸" not in asker.get("/mine").text
     with services.db.read() as session:
-        assert session.scalars(select(Ticket)).one().people == 1
+        left_over = session.scalars(select(Ticket)).one()
+        assert (left_over.people, left_over.question, left_over.phrasings) == (1, "（提问已按本人要求删除）", [])
         with pytest.raises(NotFoundError):
             person.identify(session, known)
 
@@ -65,7 +70,22 @@ def test_who_is_forgotten_is_nowhere_any_more_and_still_counted_as_somebody(serv
 def test_forgetting_one_leaves_the_others_alone(services, known, second_asker, now):
     other = second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].removeprefix("http://localhost")
     second_asker.submit(other, f"{other}/details", details="同事的秘密")
-    with services.db.write() as session:
-        person.forget(session, services.files, known, now)
+    person.forget(services.db, services.files, known, now)
     with services.db.read() as session:
         assert "同事的秘密" in session.scalars(select(Detail.body)).all()
+
+
+def test_a_question_that_others_ask_too_stays_for_them(services, known, second_asker, now):
+    second_asker.ask("打印机卡纸怎么处理")
+    person.forget(services.db, services.files, known, now)
+    with services.db.read() as session:
+        found = session.scalars(select(Ticket)).one()
+        assert (found.people, found.question) == (2, "打印机卡纸怎么处理")
+
+
+def test_what_agents_say_among_themselves_is_not_in_the_export(services, known, agent):
+    agent.submit("/desk/1001", "/desk/1001/reply", body="内部：此人常投诉", mode="note")
+    with services.db.read() as session:
+        found = json.dumps(person.export(session, known), ensure_ascii=False)
+    assert "此人常投诉" not in found
+    assert "客服小林" not in found

@@ -168,7 +168,8 @@ def test_an_agent_is_shown_what_may_be_the_same_wish_likest_first(opened, db, sh
 
 
 def test_a_wording_is_matched_with_the_wish_it_is(shipped):
-    wishes = [(1, ["打印机卡纸怎么处理"]), (2, ["食堂几点开门", CARD])]
+    read = reader_of(shipped).read
+    wishes = [(1, [read("打印机卡纸怎么处理")]), (2, [read("食堂几点开门"), read(CARD)])]
     assert best_match(shipped, wording_of(shipped, "工牌弄丢了如何补"), wishes) == 2
     assert best_match(shipped, wording_of(shipped, "年假怎么申请"), wishes) is None
     assert best_match(shipped, wording_of(shipped, "？？"), wishes) is None

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from kb.search.intents import Trigger
-from kb.tickets import history, lifecycle
+from kb.tickets import history, lifecycle, loop
 from kb.tickets.intake import Finished, record
 from kb.tickets.loop import close_answered
 from kb.tickets.models import Phrasing, Replay, Ticket
@@ -171,3 +171,41 @@ def test_an_article_takes_the_place_of_the_public_reply(db, build_with, ask, clo
         assert lifecycle.live_public_replies(ticket, now + timedelta(minutes=11)) == []
         assert "retired" in [event.kind for event in ticket.events]
         assert session.scalar(select(Replay.answered)) is True
+
+
+def test_an_article_never_closes_what_its_reader_has_opened_again(db, build_with, ask, close, now):
+    before = build_with(printer())
+    number = record(db, before, Finished("one", PRINTER, Trigger.UNSOLVED, "asker"), now, 20).number
+    with db.write() as session:
+        lifecycle.resolve(history.find(session, number), "小李", now + timedelta(minutes=1), article="office/new0")
+    named = printer(answers=[f"T-{number}"])
+    close(build_with(named), minutes=5)
+    with db.write() as session:
+        lifecycle.reopen(history.find(session, number), "还是卡", "小李", now + timedelta(minutes=30))
+    assert close(build_with(named, ("到前台补办。", "工牌丢了", {})), minutes=40).resolved == ()
+    assert standings(db)[number][0] == "in_progress"
+
+
+def test_more_wordings_than_are_tried_are_left_to_the_agents(db, build_with, ask, close, monkeypatch):
+    monkeypatch.setattr(loop, "MOST_WORDINGS", 1)
+    before = build_with()
+    number = ask(before, PRINTER)
+    ask(before, "打印机卡纸，怎么处理？", "colleague")
+    assert close(build_with(printer(answers=[f"T-{number}"]))).resolved == ()
+    assert standings(db)[number] == ("new", "office/new0")
+
+
+def test_a_wording_that_joins_while_the_others_are_asked_is_asked_too(db, build_with, ask, close, monkeypatch):
+    before = build_with()
+    number = ask(before, PRINTER)
+    published = build_with(printer(answers=[f"T-{number}"]))
+    answered_by = loop.answered_by
+
+    def joined_meanwhile(*arguments):
+        ask(before, "打印机卡纸，怎么处理？", "colleague")
+        return answered_by(*arguments)
+
+    monkeypatch.setattr(loop, "answered_by", joined_meanwhile)
+    assert close(published).resolved == ()
+    monkeypatch.undo()
+    assert close(published, minutes=20).resolved == (number,)

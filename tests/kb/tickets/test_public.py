@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from kb.tickets import history, lifecycle
+from kb.tickets.clusters import reader_of
 from kb.tickets.public import PublicReplies
 
 QUESTION = "打印机卡纸怎么处理"
@@ -115,4 +116,16 @@ def test_the_database_is_looked_at_once_a_second_however_much_is_asked(services,
     with statements() as later:
         ticks[0] = 1.1
         assert replies.matching(published, QUESTION).body == BODY
-    assert (len(first) > 0, len(more), len(later)) == (True, 0, len(first))
+    assert (len(more), len(later)) == (0, len(first) - 1), "their wordings are read again only when these are other replies"
+
+
+def test_what_the_replies_say_is_read_once_however_many_there_are_and_however_much_is_asked(services, reply, monkeypatch):
+    reply()
+    published, replies = services.library.current(), services.public_replies
+    assert replies.matching(published, QUESTION) is not None
+    reader = reader_of(published)
+    asked = []
+    monkeypatch.setattr(reader, "read", lambda text, read=reader.read: asked.append(text) or read(text))
+    for _ in range(3):
+        replies.matching(published, "食堂几点开门")
+    assert set(asked) == {"食堂几点开门"}

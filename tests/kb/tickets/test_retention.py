@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from kb.files import FileStore
-from kb.tickets import history, lifecycle, shares
+from kb.tickets import history, lifecycle, regroup, shares
 from kb.tickets.models import Attachment, Detail, Follower, Presence, Ticket
 from kb.tickets.retention import close_unconfirmed, forget, tidy
 from kb.tickets.shares import Wording
@@ -118,3 +118,27 @@ def test_orphans_of_cut_requests_and_old_presences_are_tidied_away(db, ticket, n
     assert (files.holds(orphan.digest), files.holds(kept)) == (False, True)
     with db.read() as session:
         assert session.scalars(select(Presence)).all() == []
+
+
+def test_what_was_noted_in_a_merged_ticket_stays_while_the_one_that_goes_on_is_open(db, ticket, now, files):
+    with db.write() as session:
+        source = history.find(session, ticket)
+        target = history.open_ticket(session, "复印机坏了", now)
+        shares.join(target, "colleague", Wording("复印机坏了", "other"), now, receipt=True)
+        regroup.merge(session, source, target, "小李", now)
+        number = target.number
+    assert forget(db, files, now + timedelta(days=400)) == 0
+    with db.write() as session:
+        lifecycle.resolve(history.find(session, number), "小李", now + timedelta(days=400), body="修好了。")
+    assert forget(db, files, now + timedelta(days=490)) == 4
+
+
+def test_a_file_is_still_there_when_forgetting_it_could_not_be_stored(db, ticket, now, files, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("kb.tickets.retention.drop_files", fail)
+    with pytest.raises(OSError, match="disk full"):
+        forget(db, files, now + timedelta(days=90))
+    with db.read() as session:
+        assert files.holds(session.scalars(select(Attachment.digest)).one())

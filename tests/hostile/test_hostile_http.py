@@ -91,7 +91,10 @@ def known(services, asker, agent, read, ticket):
     pages = [asker.page(path) for path in (*(f"/search?q={query}" for query in queries), "/mine", ticket["path"], "/sign-in")]
     pages += [read(section.html) for article in services.library.current().articles.values() for section in article.sections]
     pages += [asker.page(asker.submit("/", "/search", q="食堂几点开门").location), asker.page("/nothing")]
-    pages += [agent.page(path) for path in (f"/desk/{ticket['number']}", "/desk", "/analytics")]
+    pages += [
+        agent.page(path)
+        for path in (f"/desk/{ticket['number']}", f"/desk/{ticket['number'] + 1}", "/desk", "/desk?view=all&sort=newest&after=999999", "/analytics")
+    ]
     pages.append(read(agent.post("/sign-in", data={"csrf_token": agent.token(), "name": "谁", "password": "x"}).text))
     return set().union(*map(_shape, pages))
 

@@ -224,6 +224,20 @@ for (const sign of ["pointermove", "keydown", "scroll", "visibilitychange"]) {
   );
 }
 
+// Whoever comes back from a ticket finds its row in focus, and goes on from there.
+function comeBack() {
+  let number;
+  try {
+    number = sessionStorage.getItem("kb-desk-row");
+    sessionStorage.removeItem("kb-desk-row");
+  } catch {
+    return; // without storage the list begins at its first row
+  }
+  const at = rows().findIndex((row) => row.dataset.row === number);
+  if (at >= 0) go(at);
+}
+window.addEventListener("pageshow", (event) => event.persisted && comeBack());
+
 function begin() {
   tag = "";
   document.querySelector("[data-help]").hidden = false;
@@ -238,3 +252,4 @@ function begin() {
 }
 
 begin();
+comeBack();

@@ -13,13 +13,28 @@ const AT_REST = 15 * 60_000; // nobody has touched anything: no more looks, so t
 // Drafts: what is typed stays in this browser tab until it has been sent. The address forgets that it was, so that a reload says nothing old.
 const keyOf = (area) => `kb-draft ${number} ${area.id}`;
 const address = new URL(location.href);
-const sent = ["reply", "ask", "note", "resolve", "publish"].includes(address.searchParams.get("done"));
+const SENT = `kb-sent ${number}`;
+const kept = new Map(); // what was typed before this page was opened: it is safe where it is, and nobody is in the middle of it
+if (["reply", "ask", "note", "resolve", "publish", "reply-public", "resolve-public"].includes(address.searchParams.get("done"))) forget();
+function forget() {
+  try {
+    for (const key of sessionStorage.getItem(SENT)?.split("\n") ?? [keyOf(body)]) sessionStorage.removeItem(key);
+    sessionStorage.removeItem(SENT);
+  } catch {
+    // without storage there is nothing to forget
+  }
+}
+try {
+  sessionStorage.setItem("kb-desk-row", number); // the queue marks the row that one comes back from
+} catch {
+  // without storage the queue begins at its first row
+}
 address.searchParams.delete("done");
 history.replaceState(history.state, "", address);
 for (const area of page.querySelectorAll("[data-draft]")) {
   try {
-    if (sent) sessionStorage.removeItem(keyOf(area));
     area.value ||= sessionStorage.getItem(keyOf(area)) ?? "";
+    kept.set(area.id, area.value);
   } catch {
     // without storage the text lives as long as the page
   }
@@ -32,6 +47,7 @@ function keep(area) {
     // the same
   }
 }
+const midway = () => [...page.querySelectorAll("[data-draft]")].some((area) => area.value.trim() && area.value !== kept.get(area.id));
 const dirty = () => [...page.querySelectorAll("[data-draft]")].some((area) => area.value.trim());
 
 // Steps that change no text are taken in place: the page is fetched and its parts are put where they stood.
@@ -42,6 +58,7 @@ page.addEventListener("submit", async (event) => {
   if (!form.matches("[data-quiet]")) {
     if (form === composer && hasBlank(event.submitter)) return event.preventDefault();
     busy = true;
+    leave(form);
     return;
   }
   event.preventDefault();
@@ -50,6 +67,15 @@ page.addEventListener("submit", async (event) => {
   await show(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)) });
   if (focused && !document.contains(activeElement)) document.getElementById(focused)?.focus({ preventScroll: true });
 });
+
+// What goes with this form is forgotten when it has arrived, and only that.
+function leave(form) {
+  try {
+    sessionStorage.setItem(SENT, [...form.querySelectorAll("[data-draft]")].map(keyOf).join("\n"));
+  } catch {
+    // without storage nothing was kept
+  }
+}
 
 // A second press while the first is on its way says nothing twice; coming back to the page by the browser's button begins anew.
 window.addEventListener("pageshow", () => (busy = false));
@@ -186,7 +212,7 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
   if (event.key === "Escape") {
     if (typing) event.target.blur();
-    else if (!dirty()) press("[data-queue]");
+    else if (!midway()) press("[data-queue]");
   } else if (!typing && KEYS[event.key]) {
     event.preventDefault();
     KEYS[event.key]();

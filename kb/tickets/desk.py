@@ -105,6 +105,12 @@ def blueprint(services: Services) -> Blueprint:
         answer.add_etag()
         return answer.make_conditional(request)
 
+    @views.get("/desk/bulk")
+    def bulk_address() -> ResponseReturnValue:
+        """Lead whoever reloads a step for many, or signs in again on it, to the queue: an address takes no step."""
+        require(Right.DESK)
+        return redirect("/desk", 303)
+
     @views.post("/desk/bulk")
     def many() -> ResponseReturnValue:
         staff, form = require(Right.DESK), request.form

@@ -16,13 +16,15 @@ from kb.tickets.desk import choice_of
 from kb.tickets.draft import draft
 from kb.tickets.models import Attachment, Follower
 from kb.tickets.shares import MAX_TEXT
-from kb.tickets.steps import UNTIL, Sent, take
-from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
+from kb.tickets.steps import STEPS, UNTIL, Sent, take
+from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
 from kb.web.downloads import download
 from kb.web.forms import clean, number_arg
 from kb.web.visitor import require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask.typing import ResponseReturnValue
 
     from kb.accounts.sign_in import Staff
@@ -61,8 +63,19 @@ def blueprint(services: Services) -> Blueprint:
         if request.form.get("back") == "analytics":
             return redirect(f"/analytics?done={action}", 303)
         done = sent.mode if action == "reply" else action
+        if sent.public and action in {"reply", "resolve"}:
+            done += "-public"
         view = _view()
         return redirect(f"/desk/{number}?done={done}{f'&from={quote(view)}' if view else ''}", 303)
+
+    @views.get("/desk/<int:number>/<action>")
+    def step_address(number: int, action: str) -> ResponseReturnValue:
+        """Lead whoever reloads the page of a step, or signs in again on it, to the ticket: an address takes no step."""
+        require(Right.DESK)
+        if action not in STEPS and action != "insert":
+            raise NotFoundError("没有这个操作。请从工单页上的按钮进入。")
+        view = _view()
+        return redirect(f"/desk/{number}{f'?from={quote(view)}' if view else ''}", 303)
 
     @views.get("/desk/<int:number>/draft.md")
     def markdown(number: int) -> ResponseReturnValue:
@@ -107,6 +120,32 @@ def blueprint(services: Services) -> Blueprint:
         return jsonify(here=here, news=told + (f"，还有另外 {len(news) - 1} 件事" if len(news) > 1 else ""))
 
     return views
+
+
+def _in_words(error: InvalidRequestError, sent: Sent) -> str:
+    """Return what an agent is told of a refusal: that their words are still there only when there are some."""
+    kept = "先看看下面的经过；你写的内容还在，确认后可以再发一次。"
+    return str(error) if sent.body.strip() else str(error).replace(kept, "先看看下面的经过。")
+
+
+_STILL: dict[str, Callable[[str], str]] = {
+    "assign": lambda name: f"交给“{name}”" if name else "改处理人",
+    "category": lambda value: f"改为“{CATEGORY_NAMES[Category(value)]}”" if value in CATEGORY_NAMES else "改类别",
+    "priority": lambda value: f"改为“{PRIORITY_NAMES[Priority(value)]}”" if value in PRIORITY_NAMES else "改优先级",
+    "module": lambda _: "改模块",
+    "split": lambda _: "拆成新工单",
+    "move": lambda _: "移过去",
+    "merge": lambda _: "并过去",
+    "spam": lambda _: "标为垃圾",
+    "undo": lambda _: "撤销",
+    "retire": lambda _: "撤下",
+    "republish": lambda _: "重新公开",
+    "extend": lambda _: "延长",
+    "dismiss": lambda _: "忽略这个建议",
+    "reopen": lambda _: "重新打开",
+    "resolve": lambda _: "解决",
+}
+"""What the button says that takes a refused step after all, after 仍然."""
 
 
 def _sent() -> Sent:
@@ -167,8 +206,10 @@ def _page(
             sent=sent,
             step=step,
             composed=step in _IN_COMPOSER,
-            error=str(error) if error else "",
+            error=_in_words(error, sent) if error else "",
+            still=_STILL.get(step, lambda _: "")(sent.value or ""),
             again=again if isinstance(error, ConflictError) and any(entry.new for entry in found.entries) else None,
+            retired=lifecycle.retired_public_reply(found.ticket, now),
             before=before,
             after=after,
             done=request.args.get("done", "") if request.method == "GET" else "",

@@ -8,8 +8,8 @@ import yaml
 
 from indexer.article import PLACEHOLDER
 from kb.masking import masks
-from kb.tickets import lifecycle
 from kb.tickets.names import personal_names
+from kb.tickets.standing import Kind
 
 if TYPE_CHECKING:
     from datetime import date
@@ -20,7 +20,7 @@ MAX_QUESTIONS = 8
 
 
 def draft(ticket: Ticket, today: date) -> str:
-    """Return a Markdown file for an editor to finish; the agent's last reply is its first text.
+    """Return a Markdown file for an editor to finish; the agent's last reply is its first text; a remark that was sent with an article is none.
 
     A wording that seems to name a person, or from which something personal was masked, stands in a comment to be rewritten, neither in the title nor in
     `questions:`. Of each kind there are the MAX_QUESTIONS that were asked most.
@@ -44,7 +44,7 @@ def draft(ticket: Ticket, today: date) -> str:
             _yaml(meta),
         ]
     )
-    reply = next((event.body for event in reversed(ticket.events) if event.kind in {lifecycle.Kind.REPLIED, lifecycle.Kind.RESOLVED} and event.body), "")
+    reply = next((event.body for event in reversed(ticket.events) if event.kind in {Kind.REPLIED, Kind.RESOLVED} and event.body and not event.article), "")
     body = reply or PLACEHOLDER
     return f"---\n{front}---\n\n{body}\n\n## 怎么做\n\n1. {PLACEHOLDER}\n\n## 还是不行怎么办\n\n准备好截图，联系财务支持：{{{{company.finance_contact}}}}。\n"
 

@@ -129,9 +129,10 @@ def note(ticket: Ticket, body: str, agent: str, now: datetime) -> None:
 
 
 def reply(ticket: Ticket, body: str, agent: str, now: datetime, to: Follower | None = None) -> None:
-    """Say something to everyone who asked, or to one of them. Raises InvalidRequestError without text, ConflictError on a closed ticket."""
+    """Say something to everyone who asked, or to one of them; who does has the ticket, if nobody had it. Raises InvalidRequestError without text, ConflictError on a closed ticket."""
     _require_readers(ticket)
     said, private = _said(body, to)
+    _take(ticket, agent, now)
     history.record(ticket, Kind.REPLIED, now, agent, body=said, private=private, follower=to)
 
 
@@ -139,6 +140,7 @@ def ask(ticket: Ticket, body: str, agent: str, now: datetime, to: Follower | Non
     """Ask everyone, or one of them, for what is missing; the ticket waits until somebody answers. Raises as `reply`."""
     _require_open(ticket)
     said, private = _said(body, to)
+    _take(ticket, agent, now)
     history.record(ticket, Kind.ASKED, now, agent, body=said, private=private, follower=to)
 
 
@@ -148,6 +150,7 @@ def resolve(ticket: Ticket, agent: str, now: datetime, *, article: str = "", bod
     if not article and not body.strip():
         raise InvalidRequestError("nothing_to_say", "解决工单要有答案：选一篇文章，或者写一段回复。")
     said = _text(body) if body.strip() else ""
+    _take(ticket, agent, now)
     retired = retire(ticket, agent, now, replaced_by=article) if article else None
     history.record(ticket, Kind.RESOLVED, now, agent, body=said, article=article, data={"retired": [retired.id]} if retired is not None else None)
 
@@ -168,9 +171,12 @@ def expire(ticket: Ticket, now: datetime) -> None:
 
 
 def spam(ticket: Ticket, agent: str, now: datetime) -> None:
-    """Close a ticket as no question at all. It can be taken back."""
+    """Close a ticket as no question at all; its public reply is taken down. It can be taken back. Raises ConflictError for one that goes on in another."""
+    if ticket.closed_as == "merged":
+        raise ConflictError("这张工单已并入另一张，不能再标为垃圾。请先撤销合并，或到那一张里处理。")
     if ticket.closed_as != "spam":
-        history.record(ticket, Kind.SPAM, now, agent)
+        retired = retire(ticket, agent, now)
+        history.record(ticket, Kind.SPAM, now, agent, data={"retired": [retired.id]} if retired is not None else None)
 
 
 def suggest(ticket: Ticket, article: str, now: datetime) -> None:
@@ -225,6 +231,15 @@ def live_public_replies(ticket: Ticket, now: datetime) -> list[PublicReply]:
     return list(history.session_of(ticket).scalars(query))
 
 
+def retired_public_reply(ticket: Ticket, now: datetime) -> PublicReply | None:
+    """Return the public reply that an agent took down last, if it has time left and nothing has come in its place."""
+    if live_public_replies(ticket, now):
+        return None
+    query = select(PublicReply).where(PublicReply.ticket_number == ticket.number, PublicReply.ended_at.is_not(None)).order_by(PublicReply.ended_at.desc())
+    last = history.session_of(ticket).scalar(query.order_by(PublicReply.id.desc()).limit(1))
+    return last if last is not None and last.expires_at > now and not last.replaced_by else None
+
+
 def undo(session: Session, ticket: Ticket, event_id: int, agent: str, now: datetime) -> None:
     """Take back one of the agents' steps. What it changed is as it was before; steps of others stay.
 
@@ -238,6 +253,10 @@ def undo(session: Session, ticket: Ticket, event_id: int, agent: str, now: datet
     kind = Kind(event.kind)
     if kind is Kind.RESOLVED and ticket.state != State.RESOLVED:
         raise ConflictError("提问人已经确认或重新打开，不能再撤销解决。可以直接重新打开工单。")
+    if kind is Kind.RESOLVED and event.id != _last_resolution(ticket):
+        raise ConflictError("这不是最近一次解决，不能撤销。要撤销，请撤销最近一次。")
+    if kind is Kind.RESOLVED and _was_read(ticket, event):
+        raise ConflictError("已经有提问人看到这个答复，不能再撤销解决。可以重新打开工单，再补充一句更正。")
     if kind in {Kind.MOVED_OUT, Kind.MERGED}:
         regroup.move_back(session, ticket, event, agent, now)
     if kind is Kind.PUBLISHED:
@@ -274,8 +293,9 @@ def undoable(ticket: Ticket) -> list[TicketEvent]:
     for event in session.scalars(steps):
         if _may_be_undone(event) and event.id not in undone:
             found[event.kind if event.kind != Kind.MOVED_OUT else f"{event.id}"] = event
-    if ticket.state != State.RESOLVED:
-        found.pop(Kind.RESOLVED, None)
+    resolved = found.get(Kind.RESOLVED)
+    if resolved is not None and (ticket.state != State.RESOLVED or resolved.id != _last_resolution(ticket) or _was_read(ticket, resolved)):
+        found.pop(Kind.RESOLVED)
     if ticket.closed_as != "spam":
         found.pop(Kind.SPAM, None)
     if ticket.closed_as != "merged":
@@ -284,6 +304,19 @@ def undoable(ticket: Ticket) -> list[TicketEvent]:
     if published is not None and (published.data or {})["reply"][0] not in _shown(ticket):
         found.pop(Kind.PUBLISHED)
     return sorted(found.values(), key=lambda event: -event.id)
+
+
+def _last_resolution(ticket: Ticket) -> int | None:
+    """Return the id of the last resolution that was not taken back."""
+    session, mine = history.session_of(ticket), TicketEvent.ticket_number == ticket.number
+    undone = select(TicketEvent.undoes).where(mine, TicketEvent.undoes.is_not(None))
+    return session.scalar(select(func.max(TicketEvent.id)).where(mine, TicketEvent.kind == Kind.RESOLVED.value, TicketEvent.id.not_in(undone)))
+
+
+def _was_read(ticket: Ticket, event: TicketEvent) -> bool:
+    """Tell whether somebody who asked has looked since, or has said that it is solved."""
+    read = (Follower.seen_at >= event.at) | (Follower.confirmed_at >= event.at)
+    return history.session_of(ticket).scalar(select(Follower.id).where(Follower.ticket_number == ticket.number, read).limit(1)) is not None
 
 
 def _shown(ticket: Ticket) -> set[int]:
@@ -295,6 +328,12 @@ def _may_be_undone(event: TicketEvent) -> bool:
     """Moves that were themselves the undoing of a move carry no list of what they moved."""
     moved = event.kind in {Kind.MOVED_OUT, Kind.MERGED}
     return event.kind in UNDOABLE and event.actor not in {ASKER, SYSTEM} and (not moved or bool(event.data))
+
+
+def _take(ticket: Ticket, agent: str, now: datetime) -> None:
+    """Give an open ticket that nobody has to the agent who answers it, so that askers and colleagues know whose it is."""
+    if ticket.open and not ticket.assignee and agent != SYSTEM:
+        history.record(ticket, Kind.ASSIGNED, now, agent, target=agent)
 
 
 def _said(body: str, to: Follower | None) -> tuple[str, str]:

@@ -97,9 +97,12 @@ def until(choice: str, day: str, now: datetime) -> datetime:
         return datetime.combine(local.date(), END_OF_WORK, CHINA)
     if choice == "date":
         try:
-            return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), CHINA)
+            end = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), CHINA)
         except (ValueError, OverflowError) as error:
             raise InvalidRequestError("bad_field", "选了“指定日期”，还要写下日期，例如 2026-12-31。") from error
+        if end <= now:
+            raise InvalidRequestError("bad_field", "到期日已经过了。请选今天或以后的日期。")
+        return end
     if choice not in UNTIL:
         raise InvalidRequestError("bad_field", "公开回复要有到期日。请从列表里选。")
     return now + timedelta(days=int(choice))
@@ -171,6 +174,14 @@ def _extend(turn: _Turn) -> None:
     lifecycle.publish(turn.ticket, live[0].kind, live[0].body, turn.staff.name, turn.staff.role, turn.now, expires_at)
 
 
+def _republish(turn: _Turn) -> None:
+    """Show again what was taken down last, in the same words and to the same end."""
+    last = lifecycle.retired_public_reply(turn.ticket, turn.now)
+    if last is None:
+        raise ConflictError("没有可以重新公开的回复：它已经到期、被代替，或者正在公开。需要的话请重新公开一条。")
+    lifecycle.publish(turn.ticket, last.kind, last.body, turn.staff.name, turn.staff.role, turn.now, last.expires_at)
+
+
 def _retire(turn: _Turn) -> None:
     lifecycle.retire(turn.ticket, turn.staff.name, turn.now)
 
@@ -219,6 +230,7 @@ STEPS: dict[str, Callable[[_Turn], None]] = {
     "move": _move,
     "merge": _merge,
     "spam": _spam,
+    "republish": _republish,
     "undo": _undo,
 }
 """Every step by its name in the address."""
@@ -256,7 +268,10 @@ def _other(turn: _Turn) -> Ticket:
     named = _NUMBER.fullmatch(unicodedata.normalize("NFKC", turn.sent.target).strip())
     if named is None:
         raise InvalidRequestError("bad_field", "写下目标工单的编号，例如 T-1024。")
-    return history.find(turn.session, int(named[1]))
+    try:
+        return history.find(turn.session, int(named[1]))
+    except NotFoundError as error:
+        raise InvalidRequestError("unknown_ticket", f"没有工单 T-{named[1]}。请核对目标工单的编号。") from error
 
 
 def _article(turn: _Turn) -> str:

@@ -216,6 +216,33 @@ def test_a_reply_is_made_public_with_the_press_that_sends_it_and_taken_down_or_e
     assert (answer.status_code, "已经不在了" in answer.text) == (409, True)
 
 
+def test_a_reply_to_all_that_is_made_public_is_told_as_both_and_taken_back_by_name(agent, ticket, read):
+    answer = agent.submit(PAGE, f"{PAGE}/reply", body="正在修", public="known", until="3")
+    page = agent.page(answer.location)
+    assert "已发给所有提问的人，并已公开给搜到同类问题的人。 撤销公开" in page.text
+
+
+def test_what_was_taken_down_is_shown_again_in_the_same_words_to_the_same_end(agent, ticket, services, clock):
+    agent.submit(PAGE, f"{PAGE}/reply", body="正在修", public="known", until="3")
+    end = clock.at + timedelta(days=3)
+    clock.forward(seconds=60)
+    answer = agent.submit(PAGE, f"{PAGE}/retire")
+    agent.submit(answer.location, f"{PAGE}/republish")
+    with services.db.read() as session:
+        live = lifecycle.live_public_replies(history.find(session, 1001), clock.at)
+        assert [(one.kind, one.body, one.expires_at) for one in live] == [("known", "正在修", end)]
+    again = agent.post(f"{PAGE}/republish", data={"csrf_token": agent.token()})
+    assert (again.status_code, "正在公开" in again.text) == (409, True)
+    agent.submit(PAGE, f"{PAGE}/retire")
+    clock.forward(seconds=3 * 86_400)
+    assert "/republish" not in agent.get(f"{PAGE}?done=retire").text, "its time is over"
+
+
+def test_a_day_that_has_passed_is_refused_as_such():
+    with pytest.raises(InvalidRequestError, match="到期日已经过了"):
+        until("date", "2026-11-19", datetime.fromisoformat("2026-11-20T09:00:00+08:00"))
+
+
 def test_a_public_reply_may_reach_searchers_alone(agent, asker, ticket, kinds):
     agent.submit(PAGE, f"{PAGE}/publish", body="打印机归行政管", public="elsewhere", until="30")
     assert kinds() == ["published"]
@@ -309,7 +336,8 @@ def test_a_step_without_words_is_refused_the_same_way_and_taken_by_one_more_pres
     answer = agent.post(f"{PAGE}/category", data=form)
     assert answer.status_code == 409
     again = next(form["fields"] for form in read(answer.text).forms if form["action"] == f"{PAGE}/category" and form["fields"]["value"] == "complaint")
-    assert "仍然这样做" in answer.text
+    assert "仍然改为“投诉”" in answer.text
+    assert "你写的内容还在" not in answer.text, "nothing was typed"
     assert agent.post(f"{PAGE}/category", data=again).status_code == 303
     with services.db.read() as session:
         assert history.find(session, 1001).category == "complaint"
@@ -360,7 +388,7 @@ def test_wordings_are_split_off_and_come_back_by_undo(agent, open_one, services,
     boxes = [given["value"] for tag, given in page.elements if given.get("name") == "phrasing"]
     answer = agent.submit(f"/desk/{number}", f"/desk/{number}/split", phrasing=boxes[1])
     after = read(agent.get(answer.location).text)
-    assert "已完成：移走 1 种问法，到 T-1002" in after.text
+    assert "已拆成新工单 T-1002" in after.text
     assert "/desk/1002" in after.links
     with services.db.read() as session:
         assert [(one.question, one.people) for one in session.scalars(select(Ticket))] == [("打印机卡纸", 2), ("打印机没墨", 2)]
@@ -382,7 +410,7 @@ def test_a_ticket_goes_on_in_another_one_however_its_number_is_written(agent, op
         assert (history.find(session, first).people, history.find(session, second).people) == (0, 5)
     assert "客服小林 并入这一张： T-1001" in agent.page(f"/desk/{second}").text
     agent.submit(f"/desk/{first}", f"/desk/{first}/undo")
-    assert "并入这一张" not in agent.page(f"/desk/{second}").text
+    assert "客服小林 问法移回 T-1001" in agent.page(f"/desk/{second}").text
 
 
 def test_a_ticket_that_may_be_the_same_wish_is_offered_for_merging(agent, second_asker, ticket, services):
@@ -395,10 +423,26 @@ def test_a_ticket_that_may_be_the_same_wish_is_offered_for_merging(agent, second
         assert history.find(session, 1002).merged_into == 1001
 
 
-@pytest.mark.parametrize(("written", "status"), [("", 400), ("打印机", 400), ("T-1001", 400), ("T-999", 404), ("9" * 40, 400)])
+@pytest.mark.parametrize(("written", "status"), [("", 400), ("打印机", 400), ("T-1001", 400), ("T-999", 400), ("9" * 40, 400)])
 def test_a_target_that_is_none_changes_nothing(agent, ticket, rows, written, status):
     before = rows()
     assert agent.post(f"{PAGE}/merge", data={"csrf_token": agent.token(), "target": written}).status_code == status
+    assert rows() == before
+
+
+def test_a_ticket_that_there_is_none_of_is_refused_in_place_with_what_was_typed(agent, ticket, read):
+    answer = agent.post(f"{PAGE}/move", data={"csrf_token": agent.token(), "target": "T-9999"})
+    page = read(answer.text)
+    assert "没有工单 T-9999。请核对目标工单的编号。" in page.text
+    assert page.form(f"{PAGE}/move", {"target": ""})["fields"]["target"] == "T-9999"
+
+
+def test_the_address_of_a_step_leads_to_the_ticket_and_takes_no_step(agent, ticket, rows):
+    before = rows()
+    assert agent.get(f"{PAGE}/merge?from=view%3Dall").location == f"{PAGE}?from=view%3Dall"
+    assert agent.get("/desk/bulk").location == "/desk"
+    lost = agent.get(f"{PAGE}/nothing")
+    assert (lost.status_code, 'href="/desk"' in lost.text) == (404, True)
     assert rows() == before
 
 

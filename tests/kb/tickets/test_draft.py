@@ -8,7 +8,7 @@ from indexer.lint import lint
 from indexer.lint import read as read_corpus
 from indexer.source import read_folder
 from kb.tickets.draft import MAX_QUESTIONS, draft
-from kb.tickets.models import Phrasing, Ticket
+from kb.tickets.models import Phrasing, Ticket, TicketEvent
 
 TODAY = date(2026, 11, 22)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -18,6 +18,15 @@ COMPANY = Path(__file__).parents[3] / "articles" / "_company.toml"
 def ticket(*wordings, title=None):
     phrasings = [Phrasing(id=i, text=text, key=text, asked=len(wordings) - i, first_at=NOW, last_at=NOW) for i, text in enumerate(wordings)]
     return Ticket(number=1024, question=title or wordings[0], module="", opened_at=NOW, phrasings=phrasings, events=[])
+
+
+def test_the_answer_of_a_draft_is_the_last_real_reply_not_the_remark_beside_an_article():
+    asked = ticket("打印机卡纸")
+    said = (("replied", "先关机再抽纸。", ""), ("noted", "内部", ""), ("resolved", "看这篇就行", "mobile/no-notifications"))
+    asked.events = [TicketEvent(kind=kind, at=NOW, actor="客服小林", body=body, article=article) for kind, body, article in said]
+    text = draft(asked, TODAY)
+    assert "先关机再抽纸。" in text
+    assert "看这篇就行" not in text
 
 
 def comments(text):

@@ -41,7 +41,7 @@ if (again) {
 const seen = document.querySelector("[data-seen]");
 if (seen) {
   const token = new URL(seen.action).pathname.split("/").at(-2);
-  fetch(`/api/v1/tickets/${token}/seen`, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })
+  fetch(`/api/v1/tickets/${token}/seen`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ last: Number(seen.elements.last.value) }) })
     .then((answer) => answer.text())
     .catch(() => {}); // the next visit says it again
 }

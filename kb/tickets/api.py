@@ -82,7 +82,10 @@ def _sent(data: dict[str, Any], action: str) -> Sent:
     mark = data.get("satisfaction")
     if (mark is not None and (not isinstance(mark, int) or isinstance(mark, bool))) or (action == "rate" and mark is None):
         raise InvalidRequestError("bad_field", "satisfaction must be a whole number from 1 to 5")
-    return Sent(details, contact, mark, text_of(data, "word", most=MAX_WORD, required=False))
+    last = data.get("last")
+    if last is not None and (not isinstance(last, int) or isinstance(last, bool) or not 0 <= last < 2**63):
+        raise InvalidRequestError("bad_field", "last must be the whole number of an event")
+    return Sent(details, contact, mark, text_of(data, "word", most=MAX_WORD, required=False), last)
 
 
 def _told(mine: Follower, token: str, published: Published, base_url: str) -> dict[str, Any]:

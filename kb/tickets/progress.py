@@ -99,7 +99,7 @@ def of(mine: Follower) -> Progress:
     question = _question(mine, entries)
     rated = next((event.text for event in reversed(events) if event.kind == Kind.RATED), "")
     news = [entry.at for entry in entries if entry.kind in NEWS]
-    confirmed = _confirmed(mine)
+    confirmed = shares.done(mine)
     steps = _steps(mine, question, _handled_at(mine), next((entry.at for entry in reversed(entries) if entry.kind is Kind.EXPIRED), None))
     return Progress(words(mine, asked=question is not None), steps, tuple(entries), question, confirmed, rated, max(news, default=None))
 
@@ -111,7 +111,11 @@ def words(mine: Follower, *, asked: bool) -> str:
         return "已撤销"
     if asked:
         return "等你补充"
-    if ticket.state == State.CONFIRMED and not _confirmed(mine):
+    if ticket.open and shares.done(mine):
+        return "你已确认解决。另一位同事还没解决，客服在继续处理" if ticket.waiting else "你已确认解决。客服在继续处理"
+    if ticket.state == State.RESOLVED and shares.done(mine):
+        return _WORDS[State.CONFIRMED]
+    if ticket.state == State.CONFIRMED and not shares.done(mine):
         return "已解决，另一位同事已确认"
     if ticket.state == State.CLOSED:
         return "已到期关闭" if ticket.closed_as == "expired" else "已关闭"
@@ -140,9 +144,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A person's shares: those that want something of them, those that wait, those that ended, and those they took back just now."""
+    """A person's shares: those that want something of them, those with something new to read, those that wait, those that ended, and those they took back."""
 
     needed: tuple[Line, ...] = ()
+    answered: tuple[Line, ...] = ()
     waiting: tuple[Line, ...] = ()
     ended: tuple[Line, ...] = ()
     withdrawn: tuple[Follower, ...] = ()
@@ -154,14 +159,21 @@ def overview(session: Session, person: str, now: datetime) -> Overview:
     news = shares.with_news(session, person) if mine else set()
     asked = _asked(session, mine)
     lines = [_line(share, asked=share.id in asked, news=share.id in news) for share in mine]
-    needed = [line for line in lines if line.share.id in asked or line.news]
-    rest = [line for line in lines if line not in needed]
+    needed = [line for line in lines if line.share.id in asked or _awaits_verdict(line.share)]
+    answered = [line for line in lines if line.news and line not in needed]
+    rest = [line for line in lines if line not in needed and line not in answered]
     return Overview(
         tuple(sorted(needed, key=lambda line: line.at, reverse=True)),
+        tuple(sorted(answered, key=lambda line: line.at, reverse=True)),
         tuple(line for line in rest if line.share.ticket.open),
         tuple(sorted((line for line in rest if not line.share.ticket.open), key=lambda line: line.at, reverse=True)),
         tuple(_withdrawn(session, person, now)),
     )
+
+
+def _awaits_verdict(share: Follower) -> bool:
+    """Tell whether a person has yet to say whether the answer helped; looking at it does not say so."""
+    return share.ticket.state == State.RESOLVED and not shares.done(share)
 
 
 def _line(share: Follower, *, asked: bool, news: bool) -> Line:
@@ -218,17 +230,11 @@ def _entry(mine: Follower, event: TicketEvent) -> Entry:
 
 
 def _question(mine: Follower, entries: Sequence[Entry]) -> Entry | None:
-    """Return what an agent last asked, when nothing was said to this person or by them since; what all were asked is settled by anybody's answer."""
+    """Return what an agent last asked, when nothing was said to this person or by them since: what all were asked each may answer, also after another has."""
     last = entries[-1] if entries else None
-    if last is None or last.kind is not Kind.ASKED or not mine.ticket.open or mine.withdrawn_at is not None:
+    if last is None or last.kind is not Kind.ASKED or not mine.ticket.open or mine.withdrawn_at is not None or shares.done(mine):
         return None
-    return last if last.to_me or mine.ticket.state == State.WAITING else None
-
-
-def _confirmed(mine: Follower) -> bool:
-    """Tell whether this person confirmed the answer that stands now, not an earlier one that did not last."""
-    answered = mine.ticket.resolved_at
-    return mine.confirmed_at is not None and answered is not None and mine.confirmed_at >= answered
+    return last
 
 
 def _handled_at(mine: Follower) -> datetime | None:
@@ -253,7 +259,7 @@ def _steps(mine: Follower, question: Entry | None, handled_at: datetime | None, 
     solved = expired or ticket.state in {State.RESOLVED, State.CONFIRMED}
     handled = solved or ticket.state in {State.IN_PROGRESS, State.WAITING} or (ticket.state == State.ASSIGNED and handled_at is not None)
     since = handled_at if handled and handled_at is not None and handled_at >= mine.joined_at else None
-    confirmed = solved and not expired and _confirmed(mine)
+    confirmed = solved and not expired and shares.done(mine)
     steps = [Step(Stage.NOTED, mine.joined_at, reached=True), Step(Stage.HANDLED, since, handled)]
     if question is not None:
         steps.append(Step(Stage.ASKED, question.at, reached=True))

@@ -131,7 +131,7 @@ def rejoin(follower: Follower, now: datetime) -> None:
         follower.goes_on = there.id
         return rejoin(there, now)
     if ticket.closed_as in {"merged", "spam"}:
-        raise ConflictError("这个提问已经关闭，不能重新记下。请换个说法再搜索一次。")
+        raise ConflictError("这个提问已经关闭，不能恢复。请换个说法再搜索一次。")
     follower.withdrawn_at, follower.waiting = None, True
     phrasing = _phrasing_of(ticket, follower.wording)
     if phrasing is not None:
@@ -157,7 +157,7 @@ def touched(ticket: Ticket) -> bool:
 
 
 def told(follower: Follower) -> bool:
-    """Tell whether an agent has said something that this person can read."""
+    """Tell whether an agent has said something to this person since they joined; what they could read before is no news to them."""
     session = history.session_of(follower.ticket)
     return session.scalar(select(TicketEvent.id).where(*_news_of(follower)).limit(1)) is not None
 
@@ -187,13 +187,45 @@ def confirm(follower: Follower, now: datetime) -> None:
     """Let the asker say that it is solved; the ticket is confirmed when one of them does after it was resolved. Raises ConflictError without a share."""
     require_share(follower)
     follower.seen_at = now
-    answered = follower.ticket.resolved_at
-    if follower.ticket.state in {State.RESOLVED, State.CONFIRMED} and (
-        follower.confirmed_at is None or (answered is not None and follower.confirmed_at < answered)
-    ):
-        follower.confirmed_at = now
+    if follower.ticket.state in {State.RESOLVED, State.CONFIRMED} and not done(follower):
+        _be_done(follower, now)
     if follower.ticket.state == State.RESOLVED:
         history.record(follower.ticket, Kind.CONFIRMED, now, ASKER, follower=follower)
+
+
+def settle(follower: Follower, now: datetime) -> None:
+    """Let an asker say of an open ticket that what they were told is enough: they wait no longer, and the ticket ends when nobody does.
+
+    On a ticket that has ended it is `confirm`. Raises ConflictError without a share or before anything was said to this person.
+    """
+    require_share(follower)
+    ticket = follower.ticket
+    if not ticket.open:
+        return confirm(follower, now)
+    if not told(follower):
+        raise ConflictError("客服还没有回复。如果不需要答案了，请点“撤销这个提问”。")
+    if not done(follower):
+        _be_done(follower, now)
+        follower.seen_at = now
+        history.record(ticket, Kind.CONFIRMED, now, ASKER, follower=follower, target="" if ticket.waiting else "all")
+    return None
+
+
+def done(follower: Follower) -> bool:
+    """Tell whether a person said that it is solved for them; it stays so whatever others say, until they say otherwise or ask again."""
+    answered = follower.ticket.resolved_at
+    lasts = answered is not None and follower.confirmed_at is not None and follower.confirmed_at >= answered
+    return follower.confirmed_at is not None and (lasts or not follower.waiting)
+
+
+def see(follower: Follower, shown: int | None, now: datetime) -> None:
+    """Note that a person has read everything up to the event `shown`, None for all there is; what came after it stays news."""
+    moment: datetime | None = now
+    if shown is not None:
+        read = select(func.max(TicketEvent.at)).where(_readable(follower), TicketEvent.id <= shown)
+        moment = history.session_of(follower.ticket).scalar(read)
+    if moment is not None and (follower.seen_at is None or moment > follower.seen_at):
+        follower.seen_at = moment
 
 
 def rate(follower: Follower, satisfaction: int, word: str, now: datetime) -> None:
@@ -221,6 +253,8 @@ def reopen(follower: Follower, why: str, now: datetime) -> None:
     require_share(follower)
     ticket, why = follower.ticket, why.strip()
     if ticket.open:
+        follower.confirmed_at = None
+        wait(follower)
         return add_details(follower, why, None, now)
     if ticket.closed_as not in {"", "expired"}:
         raise ConflictError("这个提问已经关闭，不能重新打开。请再搜索一次，把问题重新记下。")
@@ -252,14 +286,14 @@ def has_news(follower: Follower) -> bool:
 
 
 def of_person(session: Session, person: str, limit: int = 100) -> list[Follower]:
-    """Return the shares in which a person waits, newest first, with their tickets."""
-    query = select(Follower).where(Follower.person == person, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True)).order_by(Follower.id.desc())
+    """Return the shares in which a person waits or waited until it was solved for them, newest first, with their tickets."""
+    query = select(Follower).where(Follower.person == person, Follower.withdrawn_at.is_(None), _noted()).order_by(Follower.id.desc())
     return list(session.scalars(query.options(joinedload(Follower.ticket)).limit(limit)))
 
 
 def with_news(session: Session, person: str) -> set[int]:
     """Return the ids of a person's shares with something that they have not seen."""
-    mine = (Follower.person == person, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True))
+    mine = (Follower.person == person, Follower.withdrawn_at.is_(None), _noted())
     said = Ticket.news_at.is_not(None) & (Follower.seen_at.is_(None) | (Ticket.news_at > Follower.seen_at))
     moved = func.json_array_length(Follower.came_from) > 0
     return {share.id for share in session.scalars(select(Follower).join(Follower.ticket).where(*mine, said | moved)) if has_news(share)}
@@ -269,8 +303,18 @@ _TOLD = NEWS | {Kind.REOPENED, Kind.CONFIRMED, Kind.EXPIRED}
 _NEWS = [kind.value for kind in NEWS]
 
 
+def _noted() -> ColumnElement[bool]:
+    """Shares whose person saw a receipt: not those who only searched."""
+    return Follower.waiting.is_(True) | Follower.confirmed_at.is_not(None)
+
+
+def _be_done(follower: Follower, now: datetime) -> None:
+    follower.confirmed_at, follower.waiting = now, False
+    history.count_people(follower.ticket)
+
+
 def _news_of(follower: Follower) -> tuple[ColumnElement[bool], ...]:
-    return (_readable(follower), TicketEvent.kind.in_(_NEWS))
+    return (_readable(follower), TicketEvent.kind.in_(_NEWS), TicketEvent.at >= follower.joined_at)
 
 
 def _readable(follower: Follower) -> ColumnElement[bool]:

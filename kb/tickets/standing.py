@@ -46,13 +46,13 @@ class Kind(StrEnum):
     ASKED = "asked"
     ADDED = "added"
     RESOLVED = "resolved"
-    CONFIRMED = "confirmed"
+    CONFIRMED = "confirmed"  # target: "all" when it ended a ticket that was open, because nobody waited any more
     RATED = "rated"  # target: 1 to 5
     REOPENED = "reopened"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     MOVED_OUT = "moved_out"  # target: the other ticket's number; data: what was moved
-    MOVED_IN = "moved_in"  # target: the other ticket's number
+    MOVED_IN = "moved_in"  # target: the other ticket's number; data: `merged` when all of it came
     MERGED = "merged"  # target: the number of the ticket that goes on; data: what was moved
     SPAM = "spam"
     PUBLISHED = "published"  # target: the kind of public reply
@@ -150,7 +150,9 @@ def _resolved(now: Standing, event: Happened) -> Standing:
     return replace(now, state=State.RESOLVED, suggested="", resolved_at=event.at, ended_at=event.at)
 
 
-def _confirmed(now: Standing, _: Happened) -> Standing:
+def _confirmed(now: Standing, event: Happened) -> Standing:
+    if event.target and now.open:
+        now = replace(now, state=State.RESOLVED, suggested="", resolved_at=event.at, ended_at=event.at)
     return replace(now, state=State.CONFIRMED) if now.state is State.RESOLVED else now
 
 

@@ -40,11 +40,11 @@ def files_of(page, ticket):
 
 def test_my_questions_lists_mine_and_says_when_there_is_a_reply(asker, second_asker, agent, ticket, read, clock):
     assert "打印机卡纸怎么处理" in asker.get("/mine").text
-    assert "有回复" not in asker.get("/mine").text
+    assert "有新回复" not in asker.get("/mine").text
     assert "还没有记下过问题" in second_asker.get("/mine").text
     clock.forward(minutes=5)
     agent.submit("/desk/1001", "/desk/1001/reply", body="正在处理")
-    assert "有回复" in asker.get("/mine").text
+    assert "有新回复" in asker.get("/mine").text
     assert "1 条回复" in read(asker.get("/").text).text, "the badge stands on every page"
     assert "条回复" not in second_asker.get("/").text
 
@@ -54,9 +54,9 @@ def test_a_reply_stays_news_until_it_is_seen_and_looking_alone_does_not_count(as
     agent.submit("/desk/1001", "/desk/1001/reply", body="正在处理")
     for _ in range(2):
         assert "正在处理" in asker.get(ticket["path"]).text
-    assert "有回复" in asker.get("/mine").text
+    assert "有新回复" in asker.get("/mine").text
     asker.submit(ticket["path"], f"{ticket['path']}/seen")
-    assert "有回复" not in asker.get("/mine").text
+    assert "有新回复" not in asker.get("/mine").text
 
 
 def test_an_asker_adds_details_as_written_for_the_agents(asker, agent, ticket, rows):
@@ -164,15 +164,18 @@ def test_a_question_back_stands_above_everything_with_one_next_step(asker, secon
     assert "需要你" not in asker.page("/mine").text
 
 
-def test_what_all_were_asked_is_settled_by_anybodys_answer(asker, second_asker, agent_does, ticket, clock):
+def test_what_all_were_asked_each_may_answer_until_they_did_themselves(asker, second_asker, agent_does, ticket, clock):
     other = second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].removeprefix("http://localhost")
     clock.forward(minutes=5)
     agent_does(lifecycle.ask, body="哪一层？")
     assert "客服想请你补充" in asker.get(ticket["path"]).text
     second_asker.submit(other, f"{other}/details", details="三楼")
     page = asker.get(ticket["path"]).text
-    assert "客服想请你补充" not in page
+    assert "客服想请你补充" in page
     assert "三楼" not in page
+    assert "客服想请你补充" not in second_asker.get(other).text
+    asker.submit(ticket["path"], f"{ticket['path']}/details", details="四楼")
+    assert "客服想请你补充" not in asker.get(ticket["path"]).text
 
 
 def test_the_thread_shows_what_was_said_to_me_and_by_me_and_nothing_of_the_others(asker, second_asker, agent_does, ticket, read, clock):
@@ -206,7 +209,7 @@ def test_withdrawing_has_a_way_back_on_the_page_and_for_ten_minutes_in_the_list(
     asker.submit(ticket["path"], f"{ticket['path']}/withdraw")
     assert [row[4:6] for row in rows()["tickets"]] == [("closed", 0)]
     answer = asker.submit("/mine", f"{ticket['path']}/rejoin")
-    assert "已重新记下" in asker.get(answer.location).text
+    assert "已恢复" in asker.get(answer.location).text
     assert [(row[4], row[5]) for row in rows()["tickets"]] == [("new", 1)]
     assert "三楼" in asker.get(ticket["path"]).text
     assert ticket["path"] in asker.page("/mine").links
@@ -310,6 +313,77 @@ def test_one_bad_file_is_named_with_its_remedy_and_the_others_are_kept(asker, ti
     ] == []
     assert len(files_of(page, ticket)) == 2
     assert "还没有选文件" in upload(asker, ticket).text
+
+
+def test_a_file_that_is_there_already_is_named_and_the_new_ones_are_counted(asker, ticket, read):
+    upload(asker, ticket, ("一.png", PNG))
+    page = read(upload(asker, ticket, ("一.png", PNG), ("二.txt", b"x")).text)
+    assert "“一.png”这个文件已经添加过" in page.text
+    assert "其余 1 个文件已添加" in page.text
+    assert "个文件已添加" not in upload(asker, ticket).text, "nothing chosen, nothing added"
+
+
+@pytest.mark.parametrize("action", ["details", "files", "reopen", "files/1/remove"])
+def test_the_address_of_an_action_leads_back_to_the_page_when_it_is_opened(asker, ticket, action):
+    answer = asker.get(f"{ticket['path']}/{action}")
+    assert (answer.status_code, answer.location) == (303, ticket["path"])
+
+
+def test_an_address_that_leads_nowhere_shows_the_way_to_my_questions_and_home(asker):
+    answer = asker.get("/t/guessed")
+    assert answer.status_code == 404
+    assert {"/mine", "/"} <= set(asker.page("/t/guessed").links)
+
+
+def test_who_is_helped_by_a_reply_waits_no_longer_and_the_last_one_ends_the_ticket(asker, second_asker, agent_does, ticket, rows, clock):
+    other = second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].removeprefix("http://localhost")
+    clock.forward(minutes=5)
+    agent_does(lifecycle.reply, body="关机再开")
+    asker.submit(ticket["path"], f"{ticket['path']}/settle")
+    page = asker.page(ticket["path"])
+    assert "你已确认解决。另一位同事还没解决，客服在继续处理。" in page.text
+    assert [form["action"] for form in page.forms if form["action"].startswith("/t/")] == [f"{ticket['path']}/reopen"], "nothing is to be done"
+    assert "在等答案" in asker.page("/mine").text
+    assert [row[4] for row in rows()["tickets"]] == ["in_progress"]
+    second_asker.submit(other, f"{other}/settle")
+    assert [row[4] for row in rows()["tickets"]] == ["confirmed"]
+    assert steps(asker.page(ticket["path"]))[-1] == "已确认"
+    assert "已结束" in asker.page("/mine").text
+
+
+def test_who_joins_after_a_reply_finds_no_news_and_may_take_it_back(asker, second_asker, agent_does, ticket, clock):
+    clock.forward(minutes=5)
+    agent_does(lifecycle.reply, body="在修")
+    clock.forward(minutes=5)
+    other = second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].removeprefix("http://localhost")
+    assert "新回复" not in second_asker.page("/mine").text
+    assert "这样就解决了" not in second_asker.get(other).text
+    second_asker.submit(other, f"{other}/withdraw")
+    assert "你已撤销" in second_asker.get(other).text
+
+
+def test_a_reply_is_new_and_only_what_waits_for_my_word_needs_me(asker, agent_does, ticket, clock):
+    clock.forward(minutes=5)
+    agent_does(lifecycle.reply, body="在修")
+    assert ("需要你" in asker.page("/mine").text, "有新回复" in asker.page("/mine").text) == (False, True)
+    agent_does(lifecycle.resolve, body="修好了")
+    asker.submit(ticket["path"], f"{ticket['path']}/seen")
+    assert "需要你" in asker.page("/mine").text, "looked at is not decided"
+    asker.submit(ticket["path"], f"{ticket['path']}/confirm")
+    assert "需要你" not in asker.page("/mine").text
+
+
+def test_what_came_after_a_page_was_made_stays_news(asker, agent_does, ticket, clock):
+    clock.forward(minutes=5)
+    agent_does(lifecycle.reply, body="在查")
+    seen = asker.page(ticket["path"]).form(f"{ticket['path']}/seen", {"last": ""})["fields"]
+    clock.forward(minutes=5)
+    agent_does(lifecycle.reply, body="查到了")
+    clock.forward(minutes=5)
+    asker.post(f"{ticket['path']}/seen", data=seen)
+    assert "有新回复" in asker.page("/mine").text
+    asker.post(f"/api/v1/tickets/{ticket['token']}/seen", json={"last": 10**6})
+    assert "有新回复" not in asker.page("/mine").text
 
 
 def test_the_sixth_file_is_refused_by_name_and_a_place_is_made_by_removing_one(asker, ticket, read):

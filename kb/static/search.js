@@ -102,15 +102,36 @@ function receiptOf({ verdict, ticket }, intent_id) {
   const words = make("p", {}, `${others}有人回复后，这里和“我的提问”会提醒你。`);
   const undo = make("button", { className: "link", type: "button" }, "撤销");
   const actions = make("div", { className: "actions" }, make("a", { href: `${path}#details` }, "补充说明"), undo);
-  undo.onclick = async () => {
-    const done = await post(`/api/v1/tickets/${path.split("/").pop()}/withdraw`, {}).then(({ ok }) => ok, () => false);
-    words.textContent = status.textContent = done ? "你已撤销这个提问，不会再有提醒。" : "没能撤销，请检查网络后再点一次。";
-    if (!done) return;
-    actions.remove();
-    tell({ type: "withdrawn", intent_id });
-  };
+  undo.onclick = () => withdraw(words, actions, path.split("/").pop(), intent_id);
   const title = `${verdict === "unanswered" ? "还没有答案，" : ""}已替你记下（T-${ticket.number}）`;
   return make("section", { className: "receipt" }, make("h2", { className: "plain" }, title), words, actions);
+}
+
+// Takes a question back where its receipt stands, and offers it again in the same place.
+async function withdraw(words, actions, token, intent_id) {
+  const before = words.textContent;
+  const [done, why] = await act(token, "withdraw", "没能撤销，请检查网络后再点一次。");
+  words.textContent = status.textContent = done ? "你已撤销这个提问，不会再有提醒。" : why;
+  if (!done) return;
+  tell({ type: "withdrawn", intent_id });
+  const again = make("button", { className: "link", type: "button" }, "恢复");
+  const offered = make("div", { className: "actions" }, again);
+  actions.replaceWith(offered);
+  again.focus();
+  again.onclick = async () => {
+    const [restored, problem] = await act(token, "rejoin", "没能恢复，请检查网络后再点一次。");
+    words.textContent = restored ? before : problem;
+    status.textContent = restored ? "已恢复。" : problem;
+    if (!restored) return;
+    offered.replaceWith(actions);
+    actions.querySelector("button").focus();
+  };
+}
+
+// Resolves to whether it was done, and in which words it was refused.
+function act(token, action, lost) {
+  const said = ({ ok, text }) => [ok, ok ? "" : JSON.parse(text).error.message];
+  return post(`/api/v1/tickets/${token}/${action}`, {}).then(said).catch(() => [false, lost]);
 }
 
 async function post(url, body) {
@@ -176,6 +197,13 @@ form.addEventListener("submit", (event) => {
 });
 
 results.addEventListener("submit", (event) => {
+  const undo = event.target.closest(".receipt form");
+  if (undo) {
+    event.preventDefault();
+    const token = new URL(undo.action).pathname.split("/").at(-2);
+    const intent_id = new URLSearchParams(location.search).get("i");
+    return withdraw(undo.closest(".receipt").querySelector("p"), undo.parentElement, token, intent_id);
+  }
   if (!event.target.matches("[data-unsolved]")) return;
   event.preventDefault();
   const text = event.target.elements.q.value; // what these results answer, whatever became of the box

@@ -72,7 +72,7 @@ function problem(line, text, again) {
 
 function show(line, stored) {
   const path = new URL(stored.url).pathname;
-  if (list.querySelector(`a[href="${path}"]`)) return line.remove(); // the same file once more
+  if (list.querySelector(`a[href="${path}"]`)) return problem(line, `“${stored.name}”这个文件已经添加过。`);
   const remove = make("form", { method: "post", action: `${path}/remove` });
   remove.dataset.remove = "";
   const name = make("span", { className: "hidden" }, ` ${stored.name}`);

@@ -21,6 +21,19 @@ def agent_says(site, number, step, body):
     db.disconnect()
 
 
+def test_a_receipt_is_taken_back_and_restored_where_it_stands(people, site):
+    asker = people()
+    ask(asker, site, "雨伞架坏了找谁修")
+    receipt = asker.page.locator(".receipt")
+    before, address = receipt.inner_text(), asker.page.url
+    receipt.get_by_role("button", name="撤销").click()
+    expect(receipt).to_contain_text("你已撤销这个提问")
+    expect(receipt.get_by_role("button", name="恢复")).to_be_focused()
+    receipt.get_by_role("button", name="恢复").click()
+    expect(receipt.get_by_role("button", name="撤销")).to_be_focused()
+    assert (receipt.inner_text(), asker.page.url) == (before, address)
+
+
 def file_of(name, content, kind="image/png"):
     return {"name": name, "mimeType": kind, "buffer": content}
 
@@ -39,6 +52,9 @@ def test_an_asker_adds_files_in_place_and_is_offered_what_is_new(people, site, s
     expect(files.get_by_role("alert")).to_contain_text("“大.png”太大：每个文件 5 MB 以内")
     expect(files.get_by_role("link")).to_have_text(["一.png", "二.txt"])
     expect(files.get_by_role("progressbar")).to_have_count(0)
+    page.locator("#f").set_input_files(file_of("一.png", PNG))
+    expect(files.get_by_role("alert").last).to_contain_text("“一.png”这个文件已经添加过")
+    files.get_by_role("button", name="知道了").last.click()
     files.get_by_role("button", name="知道了").click()
     files.get_by_role("button", name="移除 一.png").click()
     expect(files.get_by_role("link")).to_have_text(["二.txt"])

@@ -111,15 +111,15 @@ def words(mine: Follower, *, asked: bool) -> str:
         return "已撤销"
     if asked:
         return "等你补充"
-    if ticket.open and shares.done(mine):
-        return "你已确认解决。另一位同事还没解决，客服在继续处理" if ticket.waiting else "你已确认解决。客服在继续处理"
-    if ticket.state == State.RESOLVED and shares.done(mine):
-        return _WORDS[State.CONFIRMED]
-    if ticket.state == State.CONFIRMED and not shares.done(mine):
-        return "已解决，另一位同事已确认"
     if ticket.state == State.CLOSED:
         return "已到期关闭" if ticket.closed_as == "expired" else "已关闭"
-    return _WORDS[State(ticket.state)]
+    return _words_when_done(mine) if shares.done(mine) else _WORDS[State(ticket.state)]
+
+
+def _words_when_done(mine: Follower) -> str:
+    if not mine.ticket.open:
+        return "已确认解决"
+    return "你已确认解决。另一位同事还没解决，客服在继续处理" if mine.ticket.waiting else "你已确认解决。客服在继续处理"
 
 
 _WORDS = {
@@ -128,7 +128,7 @@ _WORDS = {
     State.IN_PROGRESS: "客服在处理",
     State.WAITING: "客服在处理",
     State.RESOLVED: "已解决，待确认",
-    State.CONFIRMED: "已确认解决",
+    State.CONFIRMED: "已解决，另一位同事已确认",
 }
 
 

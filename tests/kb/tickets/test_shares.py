@@ -244,3 +244,31 @@ def test_an_article_that_resolved_a_ticket_by_itself_is_an_answer_like_any_other
         return shares.touched(ticket), shares.told(hers)
 
     assert two(resolve) == (True, True)
+
+
+def test_who_says_that_a_reply_is_enough_waits_no_longer_and_with_the_last_the_ticket_is_confirmed(two, later):
+    def do(ticket, hers, his):
+        with pytest.raises(ConflictError, match="还没有回复"):
+            shares.settle(hers, later())
+        lifecycle.reply(ticket, "关机再开", "lin", later())
+        told = []
+        for share in (hers, hers, his):
+            shares.settle(share, later())
+            told.append((ticket.state, ticket.waiting, ticket.people, shares.done(share)))
+        shares.reopen(his, "又卡了", later())
+        return [*told, (ticket.state, ticket.waiting, shares.done(hers), shares.done(his))]
+
+    assert two(do) == [("in_progress", 1, 2, True), ("in_progress", 1, 2, True), ("confirmed", 0, 2, True), ("in_progress", 1, True, False)]
+
+
+def test_a_page_marks_only_what_it_showed_as_read(two, later):
+    def do(ticket, hers, _):
+        lifecycle.reply(ticket, "在查", "lin", later())
+        shown = ticket.version
+        lifecycle.reply(ticket, "查到了", "lin", later())
+        shares.see(hers, shown, later())
+        early = shares.has_news(hers)
+        shares.see(hers, ticket.version, later())
+        return early, shares.has_news(hers)
+
+    assert two(do) == (True, False)

@@ -96,16 +96,20 @@ def may_be_undone(session: Session, done: Iterable[TicketEvent]) -> bool:
     return bool(ids - set(session.scalars(select(TicketEvent.undoes).where(TicketEvent.undoes.in_(ids)))))
 
 
-def refusals(session: Session, numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """Return tickets that a step was refused for, each with the reason as it stands now."""
+def refusals(session: Session, numbers: Sequence[int], agent: str) -> list[tuple[int, str]]:
+    """Return tickets that an agent's step was refused for, each with the reason as it stands now: who did what meanwhile."""
     found = {one.number: one for one in session.scalars(select(Ticket).where(Ticket.number.in_(numbers)))} if numbers else {}
-    return [(number, _why_not(found.get(number))) for number in numbers]
+    others = select(func.max(TicketEvent.id)).where(TicketEvent.ticket_number.in_(numbers), TicketEvent.actor != agent).group_by(TicketEvent.ticket_number)
+    last = {event.ticket_number: event for event in session.scalars(select(TicketEvent).where(TicketEvent.id.in_(others)))} if numbers else {}
+    return [(number, _why_not(found.get(number), last.get(number))) for number in numbers]
 
 
-def _why_not(ticket: Ticket | None) -> str:
+def _why_not(ticket: Ticket | None, last: TicketEvent | None) -> str:
     if ticket is None:
         return "没有这张工单"
-    return "你打开列表以后有变化，先看看再改" if ticket.open else "已经解决或关闭"
+    if not ticket.open:
+        return "已经解决或关闭"
+    return f"你打开列表以后，{lifecycle.told(last)}；要改就再点一次" if last is not None else "这一步对它不适用"
 
 
 def _act(session: Session, verb: str, value: str, first: Ticket | None, agent: str, now: datetime) -> Callable[[Ticket], None]:

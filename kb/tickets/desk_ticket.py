@@ -77,6 +77,13 @@ def blueprint(services: Services) -> Blueprint:
         view = _view()
         return redirect(f"/desk/{number}{f'?from={quote(view)}' if view else ''}", 303)
 
+    _add_reads(views, services)
+    return views
+
+
+def _add_reads(views: Blueprint, services: Services) -> None:
+    """Add what is only read beside the page: the draft, all people, files, and who else is here."""
+
     @views.get("/desk/<int:number>/draft.md")
     def markdown(number: int) -> ResponseReturnValue:
         require(Right.DESK)
@@ -118,8 +125,6 @@ def blueprint(services: Services) -> Blueprint:
             with services.db.write() as session:
                 presence.note(session, number, staff.name, now, writing=writing)
         return jsonify(here=here, news=told + (f"，还有另外 {len(news) - 1} 件事" if len(news) > 1 else ""))
-
-    return views
 
 
 def _in_words(error: InvalidRequestError, sent: Sent) -> str:
@@ -207,7 +212,7 @@ def _page(
             step=step,
             composed=step in _IN_COMPOSER,
             error=_in_words(error, sent) if error else "",
-            still=_STILL.get(step, lambda _: "")(sent.value or ""),
+            still=_STILL[step](sent.value or "") if step in _STILL else "",
             again=again if isinstance(error, ConflictError) and any(entry.new for entry in found.entries) else None,
             retired=lifecycle.retired_public_reply(found.ticket, now),
             before=before,

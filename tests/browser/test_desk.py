@@ -78,6 +78,16 @@ def test_the_keyboard_moves_chooses_and_opens_and_leaves_typing_alone(agent, sit
     page.wait_for_url("**/desk?view=mine")
 
 
+def test_coming_back_from_a_ticket_finds_its_row_in_focus_and_the_keys_go_on_from_there(agent, numbers):
+    page = agent.page
+    row(page, numbers[1]).get_by_role("link").click()
+    page.wait_for_url(re.compile(rf"/desk/{numbers[1]}\b"))
+    page.keyboard.press("Escape")
+    expect(row(page, numbers[1]).get_by_role("link")).to_be_focused()
+    page.keyboard.press("k")
+    expect(row(page, numbers[2]).get_by_role("link")).to_be_focused()
+
+
 def test_single_letters_can_be_switched_off_for_good(agent):
     page = agent.page
     page.keyboard.press("?")

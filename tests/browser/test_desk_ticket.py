@@ -66,6 +66,20 @@ def test_an_agent_answers_by_keyboard_and_what_is_typed_outlives_a_reload(open_t
     expect(page).to_have_url(re.compile(r"view=all"))
 
 
+def test_a_remark_is_forgotten_when_it_was_sent_and_one_from_before_never_holds_the_agent_back(open_ticket):
+    page = open_ticket("年会节目怎么报名").page
+    page.locator("#with").fill("看这篇")
+    page.reload()
+    expect(page.locator("#with")).to_have_value("看这篇")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="服务台")).to_be_visible()
+    page.go_back()
+    page.locator("#article").fill("account/forgot-password")
+    page.get_by_role("button", name="用这篇文章解决").click()
+    expect(page.get_by_text("所有提问的人都会看到答案")).to_be_visible()
+    assert page.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('kb-draft'))") == []
+
+
 def test_a_canned_reply_comes_to_the_cursor_and_its_blank_is_filled_before_it_is_sent(open_ticket):
     page = open_ticket("体检报告什么时候发").page
     body = page.locator("#body")
@@ -100,7 +114,7 @@ def test_two_agents_are_told_of_each_other_and_neither_loses_a_word(open_ticket,
     expect(second.locator("#body")).to_have_value("李雷的答复")
     assert ["409" in complaint for complaint in colleague.complaints] == [True], "the browser itself notes the refusal, and nothing else"
     colleague.complaints.clear()
-    second.get_by_role("button", name="仍然这样做").click()
+    second.get_by_role("button", name="仍然改为“紧急”").click()
     expect(second.get_by_label("优先级")).to_have_value("urgent")
 
     first.clock.run_for(21_000)
@@ -115,12 +129,12 @@ def test_two_agents_are_told_of_each_other_and_neither_loses_a_word(open_ticket,
 def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(open_ticket, scheme):
     page = open_ticket(f"{scheme} 工位电话怎么转接", size="phone", color_scheme=scheme).page
     page.locator("#body").fill("先这样\n写两行。")
-    page.get_by_text("公开给搜到同类问题的人").click()
+    page.get_by_text("公开给搜到同类问题的人", exact=True).click()
     page.locator("#public-kind").select_option("known")
     page.get_by_role("button", name="发给所有提问人").click()
     expect(page.get_by_text("正在公开：已知问题·处理中")).to_be_visible()
     page.get_by_text("拆分、合并或标为垃圾").click()
-    page.get_by_text("公开给搜到同类问题的人").click()
+    page.get_by_text("公开给搜到同类问题的人", exact=True).click()
     page.locator("#until").select_option("date")
     assert too_wide(page) <= 0
     page.locator("#body").fill("又一句")

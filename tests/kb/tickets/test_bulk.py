@@ -86,7 +86,7 @@ def test_what_has_ended_is_refused_and_the_rest_is_done(db, numbers, do, read_al
     assert done.refused == [numbers[1], 9999]
     assert read_all("assignee") == ["王敏", "", "王敏"]
     with db.read() as session:
-        assert bulk.refusals(session, done.refused) == [(numbers[1], "已经解决或关闭"), (9999, "没有这张工单")]
+        assert bulk.refusals(session, done.refused, "王敏") == [(numbers[1], "已经解决或关闭"), (9999, "没有这张工单")]
 
 
 def test_what_a_colleague_did_meanwhile_is_not_overwritten(db, numbers, do, read_all, now):
@@ -96,7 +96,9 @@ def test_what_a_colleague_did_meanwhile_is_not_overwritten(db, numbers, do, read
     done = do("assign:王敏", numbers, seen=seen)
     assert (done.refused, read_all("assignee")) == (numbers[:1], ["陈晨", "王敏", "王敏"])
     with db.read() as session:
-        assert bulk.refusals(session, done.refused) == [(numbers[0], "你打开列表以后有变化，先看看再改")]
+        ((number, why),) = bulk.refusals(session, done.refused, "王敏")
+        assert number == numbers[0]
+        assert why == "你打开列表以后，陈晨改了处理人；要改就再点一次"
 
 
 def test_doing_what_is_so_already_changes_nothing(numbers, do, read_all):

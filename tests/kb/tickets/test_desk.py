@@ -190,6 +190,8 @@ def test_a_failed_build_stands_on_the_desk_with_file_line_and_remedy(services_wi
     assert "文章没有发布" in page
     assert "open/broken.md:3: error unknown-key" in page
     assert "did you mean kind?" in page
+    assert "open/broken.md 第 3 行：开头有不认识的项目。" in page
+    assert "<details><summary><strong>文章没有发布" in page
     assert client.get("/a/open/pay").status_code == 200, "readers keep the last good index"
 
 
@@ -355,7 +357,21 @@ def test_refused_tickets_are_listed_with_the_reason(queue_of, services, clock):
     text = client.page(answer.location).text
     assert "1 张工单已交给客服小林。" in text
     assert "T-1001 没有改：已经解决或关闭。" in text
-    assert "T-1002 没有改：你打开列表以后有变化，先看看再改。" in text
+    assert "T-1002 没有改：你打开列表以后，王敏改了处理人；要改就再点一次。" in text
+
+
+def test_a_refused_step_keeps_its_ticks_and_never_says_that_there_was_nothing_to_change(queue_of, services, clock):
+    client = queue_of("打印机卡纸")
+    stale = client.page("/desk?view=all")
+    with services.db.write() as session:
+        lifecycle.assign(history.find(session, 1001), "王敏", "王敏", clock())
+    form = stale.form("/desk/bulk", {"ticket": ""})
+    ticked = [given["value"] for _, given in stale.elements if given.get("name") == "ticket"]
+    answer = client.post("/desk/bulk", data={**form["fields"], "deed": "priority:urgent", "ticket": ticked})
+    page = client.page(answer.location)
+    assert "没有要改的" not in page.text
+    assert "王敏改了处理人" in page.text
+    assert [given["value"].split(".")[0] for _, given in page.elements if given.get("name") == "ticket" and "checked" in given] == ["1001"]
 
 
 def test_a_notice_is_for_the_agent_who_took_the_step(queue_of, editor):

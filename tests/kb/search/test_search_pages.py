@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 UNANSWERED = "打印机卡纸怎么处理"
@@ -148,3 +150,11 @@ def test_what_asks_nothing_yet_is_shown_questions_that_begin_so(asker, services,
     assert [word in page.text for word in wanted] == [True] * 3
     assert [asker.get(f"/api/v1{link}").json["verdict"] for link in examples] == ["answered"] * 3
     assert "发票查验失败" in read(asker.get("/search?q=???").text).text
+
+
+@pytest.mark.parametrize("question", ["发票", "打印机卡纸审批怎么处理", "报销"])
+def test_the_summary_counts_the_results_that_are_shown(asker, question):
+    page = asker.get(f"/search?q={question}&part=results").text
+    shown = len(re.findall(r'class="hit"', page)) + page.count('<article class="answer"')
+    assert shown
+    assert f"共 {shown} 条" in page

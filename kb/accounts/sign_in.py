@@ -30,6 +30,8 @@ TRIES = 10
 TRY_WINDOW = timedelta(minutes=15)
 MIN_PASSWORD = 10
 MAX_NAME = 40
+_RESERVED = frozenset({"asker", "system"})
+"""Names under which the history of tickets keeps what those who ask and the program did: an account of that name would speak as them."""
 _hasher = PasswordHasher()
 
 
@@ -54,6 +56,8 @@ def add_user(session: Session, name: str, role: str, now: datetime) -> User:
         raise KbError(f"姓名要有 1 到 {MAX_NAME} 个字")
     if role not in set(Role):
         raise KbError(f"the role {role!r} is unknown; use one of {', '.join(Role)}")
+    if folded(name) in _RESERVED:
+        raise KbError(f"{name} 这个名字由程序使用，请换一个")
     if find_user(session, name) is not None:
         raise KbError(f"{name} 这个名字已经有人用了，请换一个，或用 kb user link 给他新的登录链接")
     user = User(name=name, role=role, created_at=now, password_hash="")

@@ -78,6 +78,12 @@ def record(
     return event
 
 
+def guess_anew(ticket: Ticket, *, module: str, category: str, priority: str) -> None:
+    """Let other guesses take the place of those that a ticket was opened with; what agents decided since still counts."""
+    ticket.opened_as = {"module": module, "category": category, "priority": priority}
+    _write(ticket, standing(ticket))
+
+
 def standing(ticket: Ticket) -> Standing:
     """Return what the ticket's events add up to."""
     of = TicketEvent

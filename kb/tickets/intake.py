@@ -20,7 +20,7 @@ from kb.search.intents import MAX_QUERY, Effect, Trigger
 from kb.search.models import Intent
 from kb.tickets import history, lifecycle, shares, triage
 from kb.tickets.clusters import open_ticket_for, still_right, wording_of
-from kb.tickets.models import PublicReply, Ticket
+from kb.tickets.models import Follower, PublicReply, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,12 +138,14 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
     _fill(intent, published, said, finished, query)
     wants = _wants(said, finished)
     intent.public_reply = finished.reply.id if finished.reply else None
-    intent.limited = wants and (finished.staff or _over_limit(session, finished.person, now, tickets_per_hour, previous))
     revised = {intent.id, before.id} if before else {intent.id}
     alone = previous is None or not _asked_otherwise(session, finished.person, previous, revised)
-    wanted = wants and not intent.limited
-    target = (_replied_to(session, intent) or still_right(session, published, looked.wording, looked.number)) if wanted else None
+    target = (_replied_to(session, intent) or still_right(session, published, looked.wording, looked.number)) if wants and not finished.staff else None
     old = previous if alone else None
+    further = previous is None or ((target is None or target.number != previous) and (old is None or _stays(session, old, finished.person)))
+    intent.limited = wants and (finished.staff or (further and _over_limit(session, finished.person, now, tickets_per_hour)))
+    wanted = wants and not intent.limited
+    target = target if wanted else None
     intent.ticket_number = _move_ticket(session, intent, published, said, looked.wording, target, old, now, wanted=wanted, receipt=finished.trigger.receipt)
     if before is not None and before is not intent:
         before.superseded_by, before.ticket_number = intent.id, None
@@ -179,11 +181,24 @@ def _note_opened(intent: Intent, finished: Finished) -> None:
         intent.opened, intent.rank = finished.opened, finished.rank
 
 
-def _over_limit(session: Session, person: str, now: datetime, allowed: int, previous: int | None) -> bool:
-    if previous is not None:
-        return False
-    recent = select(func.count()).select_from(Intent).where(Intent.person == person, Intent.at > now - timedelta(hours=1), Intent.ticket_number.is_not(None))
-    return (session.scalar(recent) or 0) >= allowed
+def _over_limit(session: Session, person: str, now: datetime, allowed: int) -> bool:
+    """Tell whether a person had all the tickets of an hour, be it by many questions or by turning one of them into many."""
+    since = now - timedelta(hours=1)
+    asked = select(func.count()).select_from(Intent).where(Intent.person == person, Intent.at > since, Intent.ticket_number.is_not(None))
+    joined = select(func.count()).select_from(Follower).where(Follower.person == person, Follower.joined_at > since, Follower.withdrawn_at.is_(None))
+    return max(session.scalar(asked) or 0, session.scalar(joined) or 0) >= allowed
+
+
+def _stays(session: Session, number: int, person: str) -> bool:
+    """Tell whether a person's share stays where it is when they go on to another ticket."""
+    ticket = session.get_one(Ticket, number)
+    share = shares.of(session, ticket, person)
+    return share is not None and share.withdrawn_at is None and _settled(ticket, share)
+
+
+def _settled(ticket: Ticket, share: Follower) -> bool:
+    """Tell whether words can no longer be replaced: somebody did something with them, or the person added to them or was told something."""
+    return shares.touched(ticket) or shares.has_told(share) or shares.told(share)
 
 
 def _move_ticket(
@@ -204,17 +219,14 @@ def _move_ticket(
     share = shares.of(session, old, intent.person) if old is not None else None
     mine = share if share is not None and share.withdrawn_at is None else None
     if old is not None and mine is not None:
-        settled = shares.touched(old) or shares.has_told(mine)
+        settled = _settled(old, mine)
         alone = not settled and shares.alone(old)
         if target is old and mine.wording == intent.query:
-            if receipt:
-                shares.wait(mine)
-            return old.number
+            return _keep(session, old, mine, published, now, receipt=receipt)
         if wanted and target in {None, old} and alone:
             shares.reword(old, mine, wording, now)
-            if receipt:
-                shares.wait(mine)
-            return old.number
+            history.guess_anew(old, **_guesses(said, intent.query))
+            return _keep(session, old, mine, published, now, receipt=receipt)
         if target is not old and settled:
             return old.number if not wanted else _join(session, target, intent, wording, published, said, now, receipt=receipt)
         if target is not old:
@@ -225,13 +237,30 @@ def _move_ticket(
 def _join(
     session: Session, target: Ticket | None, intent: Intent, wording: Wording, published: Published, said: Answer, now: datetime, *, receipt: bool
 ) -> int:
-    module = module_of(said)
-    guesses = {"module": module, "category": triage.category(intent.query, module).value, "priority": triage.priority(intent.query).value}
-    ticket = target or history.open_ticket(session, intent.query, now, **guesses)
+    ticket = target or history.open_ticket(session, intent.query, now, **_guesses(said, intent.query))
     shares.join(ticket, intent.person, wording, now, receipt=receipt)
+    _hand_out(session, ticket, published, now)
+    return ticket.number
+
+
+def _keep(session: Session, ticket: Ticket, share: Follower, published: Published, now: datetime, *, receipt: bool) -> int:
+    """Leave a person in the ticket where they are, waiting once they have seen a receipt."""
+    if receipt:
+        shares.wait(share)
+    _hand_out(session, ticket, published, now)
+    return ticket.number
+
+
+def _hand_out(session: Session, ticket: Ticket, published: Published, now: datetime) -> None:
+    """Give a ticket for which somebody waits and that nobody has to the owner whose turn it is."""
     if ticket.waiting and not ticket.assignee:
         lifecycle.assign_in_turn(ticket, _owners(session, published, ticket.module), now)
-    return ticket.number
+
+
+def _guesses(said: Answer, query: str) -> dict[str, str]:
+    """Guess how a ticket is to be filed."""
+    module = module_of(said)
+    return {"module": module, "category": triage.category(query, module).value, "priority": triage.priority(query).value}
 
 
 def module_of(said: Answer) -> str:
@@ -267,7 +296,7 @@ def _receipt(session: Session, intent: Intent, *, new: bool) -> Receipt:
         intent = later
     ticket = session.get(Ticket, intent.ticket_number) if intent.ticket_number is not None else None
     mine = shares.of(session, ticket, intent.person) if ticket else None
-    if ticket is None or mine is None or mine.withdrawn_at is not None:
+    if intent.limited or ticket is None or mine is None or mine.withdrawn_at is not None:
         return Receipt(Verdict(intent.verdict), new=new, limited=intent.limited)
     return Receipt(Verdict(intent.verdict), new=new, number=ticket.number, token=mine.token, followers=ticket.people, waiting=ticket.waiting)
 

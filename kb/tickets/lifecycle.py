@@ -129,7 +129,10 @@ def note(ticket: Ticket, body: str, agent: str, now: datetime) -> None:
 
 
 def reply(ticket: Ticket, body: str, agent: str, now: datetime, to: Follower | None = None) -> None:
-    """Say something to everyone who asked, or to one of them; who does has the ticket, if nobody had it. Raises InvalidRequestError without text, ConflictError on a closed ticket."""
+    """Say something to everyone who asked, or to one of them; who does has the ticket, if nobody had it.
+
+    Raises InvalidRequestError without text, ConflictError on a closed ticket.
+    """
     _require_readers(ticket)
     said, private = _said(body, to)
     _take(ticket, agent, now)
@@ -150,7 +153,6 @@ def resolve(ticket: Ticket, agent: str, now: datetime, *, article: str = "", bod
     if not article and not body.strip():
         raise InvalidRequestError("nothing_to_say", "解决工单要有答案：选一篇文章，或者写一段回复。")
     said = _text(body) if body.strip() else ""
-    _take(ticket, agent, now)
     retired = retire(ticket, agent, now, replaced_by=article) if article else None
     history.record(ticket, Kind.RESOLVED, now, agent, body=said, article=article, data={"retired": [retired.id]} if retired is not None else None)
 

@@ -35,6 +35,7 @@ def merge(session: Session, source: Ticket, target: Ticket, agent: str, now: dat
     replies = session.scalars(select(PublicReply.id).where(PublicReply.ticket_number == source.number, PublicReply.ended_at.is_(None)))
     moved = _shift(session, source, target, source.phrasings, now) | {"replies": _carry(session, PublicReply, replies, source, target)}
     history.record(source, Kind.MERGED, now, agent, target=str(target.number), data=moved)
+    history.record(target, Kind.MOVED_IN, now, agent, target=str(source.number), data={"merged": [source.number]})
     _settle(session, source, target)
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.masking import masked
 from kb.tickets import history
 from kb.tickets.models import Detail, Follower, Phrasing, Ticket, TicketEvent
 from kb.tickets.standing import ASKER, NEWS, SYSTEM, Kind, State
@@ -132,7 +131,7 @@ def rejoin(follower: Follower, now: datetime) -> None:
         return rejoin(there, now)
     if ticket.closed_as in {"merged", "spam"}:
         raise ConflictError("这个提问已经关闭，不能恢复。请换个说法再搜索一次。")
-    follower.withdrawn_at, follower.waiting = None, True
+    follower.withdrawn_at, follower.goes_on, follower.waiting = None, None, True
     phrasing = _phrasing_of(ticket, follower.wording)
     if phrasing is not None:
         phrasing.last_at = now
@@ -176,11 +175,14 @@ def add_details(follower: Follower, details: str, contact: str | None, now: date
     if len(details) > MAX_TEXT or len(contact) > MAX_CONTACT:
         raise InvalidRequestError("too_long", f"补充说明最多 {MAX_TEXT} 字，联系方式最多 {MAX_CONTACT} 字。请删减后再提交。")
     require_share(follower)
+    answers = bool(contact) and contact != follower.contact and follower.ticket.state == State.WAITING
     follower.contact = contact
     session = history.session_of(follower.ticket)
     last = session.scalar(select(TicketEvent).where(TicketEvent.follower_id == follower.id).order_by(TicketEvent.id.desc()).limit(1))
     if details and not (last is not None and last.kind == Kind.ADDED and last.text == details):
         history.record(follower.ticket, Kind.ADDED, now, ASKER, private=details, follower=follower)
+    elif answers and not details:
+        history.record(follower.ticket, Kind.ADDED, now, ASKER, private=f"联系方式：{contact}", follower=follower)
 
 
 def confirm(follower: Follower, now: datetime) -> None:
@@ -262,7 +264,7 @@ def reopen(follower: Follower, why: str, now: datetime) -> None:
         raise InvalidRequestError("too_long", f"说明最多 {MAX_TEXT} 字。请删减后再提交。")
     follower.confirmed_at, follower.seen_at = None, now
     wait(follower)
-    history.record(ticket, Kind.REOPENED, now, ASKER, body=masked(why), private=why, follower=follower)
+    history.record(ticket, Kind.REOPENED, now, ASKER, private=why, follower=follower)
     return None
 
 

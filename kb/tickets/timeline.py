@@ -97,21 +97,12 @@ class Words:
             )
             for event in events
         ]
-        return sorted([*entries, *self._merged_here(session, ticket)], key=lambda entry: entry.id)
+        return sorted(entries, key=lambda entry: entry.id)
 
     def _files(self, session: Session, events: Sequence[TicketEvent]) -> dict[int, Attachment]:
         """Return the files that came with events and have not been removed."""
         named = [id_ for event in events for id_ in _named_files(event)]
         return {file.id: file for file in session.scalars(select(Attachment).where(Attachment.id.in_(named)))}
-
-    def _merged_here(self, session: Session, ticket: Ticket) -> list[Entry]:
-        """Return the mergers that brought other tickets here; they are events of those."""
-        taken_back = select(TicketEvent.undoes).where(TicketEvent.undoes.is_not(None))
-        merged = select(TicketEvent).where(TicketEvent.kind == Kind.MERGED.value, TicketEvent.target == str(ticket.number), TicketEvent.id.not_in(taken_back))
-        return [
-            Entry(event.id, event.at, self._who(event), "并入这一张：", event.kind, other=event.ticket_number)
-            for event in session.scalars(merged.order_by(TicketEvent.id))
-        ]
 
     def _who(self, event: TicketEvent) -> str:
         if event.actor == SYSTEM:
@@ -136,6 +127,8 @@ class Words:
         if kind is Kind.MOVED_OUT:
             moved = len((event.data or {}).get("phrasings", ()))
             return f"移走 {moved} 种问法，到" if moved else "问法移回"
+        if kind is Kind.MOVED_IN and event.data:
+            return "并入这一张："
         if kind is Kind.ADDED and _named_files(event):
             return "添加了文件"
         in_words = {

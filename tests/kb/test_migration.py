@@ -105,6 +105,14 @@ def test_nobody_reads_what_another_wrote_before_or_why_they_reopened(upgraded):
         assert [event.text for event in shares.seen_by(shares.share(session, "she-1008"))] == ["resolved 1008", "在三楼"]
 
 
+def test_why_somebody_reopened_an_old_ticket_is_forgotten_with_the_details(upgraded):
+    with upgraded.read() as session:
+        reopened = list(session.scalars(select(TicketEvent).where(TicketEvent.kind == "reopened")))
+        assert [(event.body, event.text, event.detail.body) for event in reopened] == [
+            ("", f"reopened {number}", f"reopened {number}") for number in (1008, 1009)
+        ]
+
+
 def test_old_tickets_are_worked_on_like_new_ones(upgraded, now):
     with upgraded.read() as session:
         for ticket in session.scalars(select(Ticket).where(Ticket.open)):

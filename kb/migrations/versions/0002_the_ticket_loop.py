@@ -139,7 +139,7 @@ def _add_tables() -> None:
 
 
 def _move_details(connection: sa.Connection) -> None:
-    """What a person added becomes an event of its own, with the text apart."""
+    """What a person added becomes an event of its own, with the text apart; why somebody opened a ticket again goes apart from its event."""
     rows = connection.execute(sa.text("SELECT id, ticket_number, joined_at, details FROM followers WHERE details != ''")).all()
     for follower, ticket, at, details in rows:
         event = connection.execute(
@@ -155,6 +155,10 @@ def _move_details(connection: sa.Connection) -> None:
         )
     with op.batch_alter_table("followers") as followers:
         followers.drop_column("details")
+    connection.execute(
+        sa.text("INSERT INTO details (event_id, follower_id, body) SELECT id, NULL, body FROM ticket_events WHERE kind = 'reopened' AND body != ''")
+    )
+    connection.execute(sa.text("UPDATE ticket_events SET body = '' WHERE kind = 'reopened'"))
 
 
 def _write_standings(connection: sa.Connection) -> None:

@@ -206,3 +206,9 @@ def test_a_role_may_what_the_table_says(role, rights):
 def test_every_role_has_a_name_and_only_askers_are_demand():
     assert set(NAMES) == set(Role)
     assert {role for role in Role if not is_staff(role)} == {Role.ASKER}
+
+
+@pytest.mark.parametrize("name", ["asker", "system", " System "])
+def test_nobody_has_a_name_under_which_the_history_keeps_others(db, now, name):
+    with db.write() as session, pytest.raises(KbError, match="由程序使用"):
+        sign_in.add_user(session, name, "agent", now)

@@ -481,3 +481,59 @@ def test_who_was_in_both_of_two_merged_tickets_finds_the_one_that_goes_on(ask, d
     mars, shop = receipt_of(db, "mars", "asker"), receipt_of(db, "shop", "asker")
     assert (mars.number, mars.token, mars.followers) == (shop.number, shop.token, shop.followers) == (FIRST_NUMBER + 1, shop.token, 1)
     assert ask(MARS, 600, id_="again").number == FIRST_NUMBER + 1
+
+
+def test_who_was_told_something_before_a_merger_may_still_ask_something_else_under_the_same_id(ask, db, now):
+    ask(MARS, id_="mars")
+    ask(SHOP, 60, person="colleague")
+    with db.write() as session:
+        first, second = history.find(session, FIRST_NUMBER), history.find(session, FIRST_NUMBER + 1)
+        lifecycle.reply(first, "在查", "agent", now + timedelta(minutes=2))
+        regroup.merge(session, first, second, "agent", now + timedelta(minutes=3))
+        assert shares.told(shares.of(session, second, "asker"))
+    assert ask("海底隧道几点关门", 240, id_="mars").number == FIRST_NUMBER + 2
+
+
+def test_who_stops_to_think_and_then_presses_enter_has_their_ticket_handed_out(ask, db, now, owned):
+    owned("lin")
+    account(db, now, "lin", "agent")
+    assert ask(SURPLUS[0], trigger="unsolved", id_="one", person="other").number == FIRST_NUMBER
+    ask(MARS, 60, trigger="idle", id_="two")
+    with db.write() as session:
+        ticket = history.find(session, FIRST_NUMBER + 1)
+        assert ticket.assignee == ""
+        ticket.opened_as = ticket.opened_as | {"module": history.find(session, FIRST_NUMBER).module}
+        ticket.module = ticket.opened_as["module"]
+    ask(MARS, 63, id_="two")
+    with db.read() as session:
+        assert history.find(session, FIRST_NUMBER + 1).assignee == "lin"
+
+
+def test_better_words_are_filed_anew_until_an_agent_has_touched_the_ticket(ask, db, now):
+    def filed():
+        with db.read() as session:
+            ticket = history.find(session, FIRST_NUMBER)
+            assert history.written(ticket) == history.standing(ticket)
+            return ticket.question, ticket.priority
+
+    urgent = MARS + "，所有人都用不了，系统崩溃了"
+    ask(MARS, id_="one")
+    assert filed() == (MARS, "normal")
+    ask(urgent, 5, id_="one")
+    assert filed() == (urgent, "urgent")
+    with db.write() as session:
+        lifecycle.prioritise(history.find(session, FIRST_NUMBER), "high", "agent", now + timedelta(seconds=8))
+    ask(MARS, 10, id_="one")
+    assert filed() == (urgent, "high")
+
+
+def test_one_id_opens_no_more_tickets_in_an_hour_than_many_do(ask, db, now):
+    for at, query in enumerate([MARS, SHOP, "海底隧道几点关门"]):
+        receipt = ask(query, 60 * at, id_="one", allowed=2)
+        with db.write() as session:
+            if receipt.number:
+                shares.add_details(shares.of(session, history.find(session, receipt.number), "asker"), f"补充 {at}", None, now + timedelta(minutes=at))
+    with db.read() as session:
+        assert len(list(session.scalars(select(Ticket).where(Ticket.open)))) == 2
+    assert (receipt.limited, receipt.number) == (True, None)
+    assert ask("海底隧道几点关门", 4000, id_="two", allowed=2).number == FIRST_NUMBER + 2

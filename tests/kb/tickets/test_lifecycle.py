@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import history, lifecycle, queue, shares
+from kb.tickets import history, lifecycle, queue, regroup, shares
 from kb.tickets.models import FIRST_NUMBER
 from kb.tickets.shares import MAX_TEXT, Wording
 from kb.tickets.standing import SYSTEM, Kind, State
@@ -364,3 +364,55 @@ def test_a_suggestion_that_was_dismissed_is_not_made_again_unless_that_is_undone
         return ticket.suggested
 
     assert two(suggest) == "m/a"
+
+
+def test_who_answers_a_ticket_that_nobody_has_takes_it(two, now):
+    def answer(ticket, hers, _):
+        lifecycle.ask(ticket, "几楼？", "王敏", now, hers)
+        lifecycle.reply(ticket, "在查", "陈晨", now)
+        return ticket.assignee, [event.kind for event in ticket.events]
+
+    assert two(answer) == ("王敏", ["opened", "assigned", "asked", "replied"])
+
+
+def test_a_resolution_that_was_read_or_is_not_the_last_is_not_taken_back(two, later):
+    def resolve(ticket, hers, his):
+        lifecycle.resolve(ticket, "王敏", later(), body="第一次答复")
+        first = ticket.version
+        shares.reopen(hers, "没用", later())
+        lifecycle.resolve(ticket, "王敏", later(), body="第二次答复")
+        second = ticket.version
+        with pytest.raises(ConflictError, match="不是最近一次"):
+            lifecycle.undo(history.session_of(ticket), ticket, first, "李雷", later())
+        assert [event.id for event in lifecycle.undoable(ticket)] == [second]
+        his.seen_at = later()
+        with pytest.raises(ConflictError, match="看到这个答复"):
+            lifecycle.undo(history.session_of(ticket), ticket, second, "李雷", later())
+        return lifecycle.undoable(ticket), ticket.state
+
+    assert two(resolve) == ([], "resolved")
+
+
+def test_spam_shows_nobody_its_public_reply_until_that_is_undone(two, later):
+    def mark(ticket, *_):
+        at = later()
+        lifecycle.publish(ticket, "known", "在修", "lin", "agent", at, at + timedelta(days=3))
+        lifecycle.spam(ticket, "lin", later())
+        spam = ticket.version
+        assert lifecycle.live_public_replies(ticket, later()) == []
+        lifecycle.undo(history.session_of(ticket), ticket, spam, "lin", later())
+        return [reply.body for reply in lifecycle.live_public_replies(ticket, later())], ticket.state
+
+    assert two(mark) == (["在修"], "new")
+
+
+def test_a_merged_ticket_is_no_spam(two, later):
+    def mark(ticket, *_):
+        other = history.open_ticket(history.session_of(ticket), "卡纸", later())
+        shares.join(other, "third", Wording("卡纸", "k"), later(), receipt=True)
+        regroup.merge(history.session_of(ticket), ticket, other, "lin", later())
+        with pytest.raises(ConflictError, match="并入另一张"):
+            lifecycle.spam(ticket, "lin", later())
+        return ticket.merged_into == other.number
+
+    assert two(mark)

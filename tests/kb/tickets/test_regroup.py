@@ -87,6 +87,18 @@ def test_a_merger_that_is_undone_leaves_two_tickets_as_they_were(story):
     assert intents == {id_: int(id_.split("-")[1]) for id_ in intents}
 
 
+def test_a_merger_is_told_to_who_has_the_other_ticket_open_and_nobody_rewords_that_one_any_more(story):
+    seen = story.two.version
+    assert not shares.touched(story.two)
+    story.merge()
+    event = story.two.events[-1]
+    assert (story.two.version, event.kind, event.actor, event.target) == (event.id, "moved_in", "lin", str(story.one.number))
+    assert shares.touched(story.two)
+    with pytest.raises(ConflictError, match="lin移入了问法"):
+        lifecycle.require_unchanged(story.two, "王敏", seen)
+    lifecycle.require_unchanged(story.two, "lin", seen)
+
+
 def test_what_was_said_stays_readable_before_during_and_after(story):
     lifecycle.reply(story.one, "先试试重启", "lin", story.later())
     lifecycle.reply(story.one, "只对你说", "lin", story.later(), story.both[0])

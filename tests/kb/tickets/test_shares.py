@@ -90,13 +90,13 @@ def test_details_are_added_as_written_and_none_replaces_another(two, now):
     assert two(add) == (["打印机在三楼", "打我13800138000"], "a@example.com", [QUESTION.text, "", ""], ([], "8002"))
 
 
-def test_why_somebody_reopens_is_masked_for_the_history_and_kept_as_written_apart(two, now):
+def test_why_somebody_reopens_is_kept_as_written_apart_from_the_history(two, now):
     def reopen(ticket, hers, _):
         lifecycle.resolve(ticket, "agent", now, body="重启打印机")
         shares.reopen(hers, "打我13800138000", now)
         return ticket.events[-1].body, hers.details[-1].body
 
-    assert two(reopen) == ("打我[手机号]", "打我13800138000")
+    assert two(reopen) == ("", "打我13800138000")
 
 
 @pytest.mark.parametrize(("details", "contact"), [("x" * (MAX_TEXT + 1), ""), ("", "x" * (MAX_CONTACT + 1))])
@@ -134,8 +134,6 @@ def test_a_ticket_that_waits_for_an_answer_moves_on_when_anybody_gives_one(two, 
     def ask_and_add(ticket, hers, his):
         lifecycle.ask(ticket, "几楼的打印机", "agent", later())
         assert ticket.state == "waiting"
-        shares.add_details(his, "", "8002", later())
-        assert ticket.state == "waiting", "a telephone number is no answer"
         shares.add_details(hers, "三楼", None, later())
         return ticket.state
 
@@ -272,3 +270,15 @@ def test_a_page_marks_only_what_it_showed_as_read(two, later):
         return early, shares.has_news(hers)
 
     assert two(do) == (True, False)
+
+
+def test_how_to_be_reached_answers_a_question_back(two, later):
+    def answer(ticket, hers, _):
+        shares.add_details(hers, "", "8001", later())
+        lifecycle.ask(ticket, "怎么联系你？", "王敏", later(), hers)
+        shares.add_details(hers, "", "8001", later())
+        assert ticket.state == "waiting", "that was known before"
+        shares.add_details(hers, "", "13800000000", later())
+        return ticket.state, ticket.events[-1].body, ticket.events[-1].text
+
+    assert two(answer) == ("in_progress", "", "联系方式：13800000000")

@@ -110,7 +110,7 @@ def test_two_agents_are_told_of_each_other_and_neither_loses_a_word(open_ticket,
 
     second.get_by_label("优先级").select_option("urgent")
     expect(second.get_by_role("alert")).to_contain_text("王敏回复了")
-    expect(second.locator("#timeline .new")).to_contain_text("王敏的答复")
+    expect(second.locator("#timeline .spoke.new")).to_contain_text("王敏的答复")
     expect(second.locator("#body")).to_have_value("李雷的答复")
     assert ["409" in complaint for complaint in colleague.complaints] == [True], "the browser itself notes the refusal, and nothing else"
     colleague.complaints.clear()

@@ -272,3 +272,17 @@ def test_who_asked_again_where_they_were_before_has_one_share_after_the_undoing(
     assert story.page(old) is new
     assert story.people(story.one) == {"she", "both", "late"}
     assert len(list(story.session.scalars(select(Ticket).where(Ticket.open)))) == 2
+
+
+def test_who_takes_back_and_returns_is_counted_where_they_return(story):
+    third = history.open_ticket(story.session, BUS, story.later())
+    story.ask(third, "both", BUS)
+    story.ask(story.two, "he", "别的事情")
+    ids = [phrasing.id for phrasing in story.two.phrasings if phrasing.text == STUCK]
+    first, second = story.both
+    shares.withdraw(story.one, first, story.later())
+    regroup.move(story.session, story.two, ids, third, "lin", story.later())
+    assert second.goes_on is not None
+    story.merge()
+    shares.rejoin(story.page(first), story.later())
+    assert "both" in story.people(story.two)

@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import hypothesis
+import pysqlite3.dbapi2 as sqlite
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import create_engine
+from werkzeug.routing import Rule
 
-import kb.models  # noqa: F401 - relationships between tables resolve once all are known
+import kb.db
+import kb.models  # relationships between tables resolve once all are known
 from indexer import evaluate, lint, vocabulary
 from indexer.build import build, write_build
 from indexer.published import current_id, open_build
@@ -111,6 +115,42 @@ def _quick_passwords():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sign_in, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         sign_in._no_password.cache_clear()  # noqa: SLF001 - the next one is made at the quick cost
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once():
+    """Let the databases of all tests share what SQLAlchemy compiles for one: it keeps that by engine and dialect, and each test has its own."""
+    kept: dict = {}
+    first = create_engine("sqlite://", module=sqlite)
+    first.connect().close()  # the first connection completes a dialect
+
+    def sharing(*arguments, **options):
+        engine = create_engine(*arguments, **options)
+        engine.dialect = engine.pool._dialect = first.dialect  # noqa: SLF001 - the engine hands it on when it is made
+        engine.update_execution_options(compiled_cache=kept)
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kb.db, "create_engine", sharing)
+        yield
+    first.dispose()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_compiled_once():
+    """Let the applications of all tests share the code that werkzeug generates for each route: most of the time that making an application takes."""
+    compiled: dict = {}
+    compile_ = Rule._compile_builder  # noqa: SLF001 - nothing public stands between
+
+    def once(rule, append_unknown=True):  # noqa: FBT002 - werkzeug's signature
+        key = (rule.rule, *rule._trace, repr(rule.defaults), append_unknown)  # noqa: SLF001 - all that the code is made from
+        if key not in compiled:
+            compiled[key] = compile_(rule, append_unknown)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", once)
         yield
 
 

@@ -33,7 +33,7 @@ def open_ticket(people, site):
 
 
 def test_an_agent_answers_by_keyboard_and_what_is_typed_outlives_a_reload(open_ticket):
-    page = open_ticket("停车证在哪里办").page
+    page = open_ticket("乒乓球台在哪里").page
     body, said = page.locator("#body"), page.locator("#timeline .spoke")
     page.keyboard.press("n")
     expect(body).to_be_focused()

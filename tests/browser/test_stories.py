@@ -64,7 +64,7 @@ def test_a_question_without_answer_is_answered_for_everyone_who_asked(people, si
         person.page.goto(site.url)
         expect(person.page.get_by_role("navigation").get_by_text("1 条回复")).to_be_visible()
         person.page.get_by_role("link", name=re.compile("我的提问")).click()
-        person.page.get_by_role("link", name=re.compile("有回复")).click()
+        person.page.get_by_role("link", name=re.compile("新回复")).click()
         expect(person.page.locator(".reply")).to_contain_text("人事的事请看人事系统")
         expect(person.page.locator(".reply").get_by_role("link")).to_have_attribute("href", "/a/account/login-failed")
     first.page.get_by_role("button", name="已解决").click()

@@ -144,9 +144,9 @@ def test_a_long_question_is_masked_in_less_than_a_second(asker, clock):
     import time  # noqa: PLC0415 - this test alone measures
 
     for text in ("token" + " " * 49_000, "密码:" * 10_000, "1 " * 24_000, "a@" * 24_000, "抬头是" + " " * 40_000, "aoaoao" * 8_000 + "b"):
-        started = time.perf_counter()
+        started = time.thread_time()
         _well(asker.ask(text))
-        assert time.perf_counter() - started < 1, text[:10]
+        assert time.thread_time() - started < 1, text[:10]
 
 
 def test_every_script_in_a_question_is_shown_as_text(asker, read, known, hostile):

@@ -87,7 +87,7 @@ def test_what_belongs_to_one_person_is_forgotten_90_days_after_the_end_and_not_a
         assert session.scalars(select(Follower)).one().contact == ""
         assert session.scalar(select(func.count()).select_from(Attachment)) == 0
         assert [event.text for event in found.events if event.kind == "resolved"] == ["重启打印机。"], "the answer for everybody stays"
-        assert [event.kind for event in found.events] == ["opened", "added", "noted", "replied", "resolved"], "that something happened stays"
+        assert [event.kind for event in found.events] == ["opened", "added", "noted", "assigned", "replied", "resolved"], "that something happened stays"
     assert list((files._root).rglob("??/*")) == []  # noqa: SLF001 - the disk is what counts
     assert forget(db, files, now + timedelta(days=91)) == 0
 

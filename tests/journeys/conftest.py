@@ -12,6 +12,7 @@ from tests.kb.conftest import (  # noqa: F401 - fixtures are found by their name
     empty_database,
     intruder,
     link_for,
+    log,
     read,
     rows,
     second_asker,

@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 
 import kb.db
 import kb.models  # relationships between tables resolve once all are known
-from indexer import evaluate, lint, segment, vocabulary
+from indexer import evaluate, lint, vocabulary
 from indexer.build import build, write_build
 from indexer.published import current_id, open_build
 from indexer.render import Renderer
@@ -30,10 +30,8 @@ FIRST = (
     "browser/test_typing.py",
     "hostile/test_hostile_http.py",
     "browser/test_pages.py",
-    "faults/test_ledger.py",
     "browser/test_following.py",
     "indexer/test_impacts.py",
-    "browser/test_desk_ticket.py",
     "hostile/test_hostile_search.py",
     "hostile/test_hostile_indexer.py",
     "kb/search/test_leave_one_out.py",
@@ -193,19 +191,6 @@ def shipped(once):
     index = once("shipped", lambda folder: build(ARTICLES, folder, NOW))
     with open_build(index, current_id(index)) as published:
         yield published
-
-
-@pytest.fixture(scope="session")
-def data_folder(once):
-    """Return `data_folder(path)`: make a data folder that holds jieba's dictionary, which every new process would otherwise make again."""
-
-    def data_folder_(path):
-        path.mkdir(mode=0o700)
-        shutil.copytree(once("jieba", segment._Dictionary), path / "jieba")  # noqa: SLF001 - `warm_up` would have this process use the folder too
-        (path / "jieba").chmod(0o700)
-        return path
-
-    return data_folder_
 
 
 @pytest.fixture(scope="session")

@@ -60,8 +60,10 @@ def articles(write, article):
 
 
 @pytest.fixture
-def work(tmp_path, data_folder):
-    return data_folder(tmp_path / "work")
+def work(tmp_path):
+    folder = tmp_path / "work"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def test_every_document_becomes_its_sentences_with_its_title(dataset, tmp_path):

@@ -33,17 +33,18 @@ def chromium_path():
 class Site:
     """A running product with an articles folder of its own; `known` is what an earlier build of these articles worked out."""
 
-    def __init__(self, folder, data, known):
+    def __init__(self, folder, known):
         self.articles = folder / "articles"
         shutil.copytree(ROOT / "articles", self.articles)
-        shutil.copytree(known, data / "index" / "cache")
+        shutil.copytree(known, folder / "var" / "index" / "cache")
+        (folder / "var").chmod(0o700)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "serve.log"
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("KB_")} | {
-            "KB_DATA": str(data),
+            "KB_DATA": str(folder / "var"),
             "KB_ARTICLES": str(self.articles),
             "KB_PORT": str(self.port),
         }
@@ -89,11 +90,10 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory, data_folder, shipped):
+def site(tmp_path_factory, shipped):
     if chromium_path() is None:
         pytest.skip("no Chromium or Chrome on this machine: browser stories need one (apt-get install chromium)")
-    folder = tmp_path_factory.mktemp("site")
-    running = Site(folder, data_folder(folder / "var"), shipped.folder.parents[1] / "cache")
+    running = Site(tmp_path_factory.mktemp("site"), shipped.folder.parents[1] / "cache")
     yield running
     running.stop()
 

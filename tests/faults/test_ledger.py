@@ -17,13 +17,13 @@ from tests.conftest import NOW, article, write_articles
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory, data_folder):
+def environment(tmp_path_factory):
     """Settings of a server over one article and a data folder of its own, with the index built."""
     folder = tmp_path_factory.mktemp("ledger")
     articles = write_articles(folder / "articles", {"office/printer.md": article("关机再开机。\n", "打印机卡纸怎么处理", questions=["打印机卡纸"])})
-    data = data_folder(folder / "data")
-    build(articles, data / "index", NOW)
-    return settings(data, articles, KB_WORKERS="2", KB_TICKETS_PER_HOUR="1000000")
+    (folder / "data").mkdir(mode=0o700)
+    build(articles, folder / "data" / "index", NOW)
+    return settings(folder / "data", articles, KB_WORKERS="2", KB_TICKETS_PER_HOUR="1000000")
 
 
 @pytest.fixture(scope="module")

@@ -78,15 +78,15 @@ def _wait_until_ready(server: subprocess.Popen, port: int, seconds: float) -> No
 
 
 @pytest.fixture
-def started(tmp_path, write, article, data_folder):
+def started(tmp_path, write, article):
     """Start `kb serve` on a port of its own and return its process and port; whatever is left of it is ended afterwards."""
     folder = write({"office/printer.md": article("关机再开机。\n", "打印机卡纸怎么处理", questions=["打印机卡纸"])})
-    data, servers = data_folder(tmp_path / "data"), []
+    servers = []
 
     def start() -> tuple[subprocess.Popen, int]:
         port = _free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
-        environment |= {"KB_DATA": str(data), "KB_ARTICLES": str(folder), "KB_PORT": str(port), "HOME": str(tmp_path / "home")}
+        environment |= {"KB_DATA": str(tmp_path / "data"), "KB_ARTICLES": str(folder), "KB_PORT": str(port), "HOME": str(tmp_path / "home")}
         command = [sys.executable, "-m", "kb.cli", "serve", "--workers", "2"]
         servers.append(subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         return servers[-1], port

@@ -1,0 +1,34 @@
+"""Which texts are mail addresses: the plain ones that people have. What the standard allows besides (quotes, comments, addresses of machines) is refused."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 200
+"""Characters of an address: what a column holds, and more than anybody has."""
+_LONGEST_LOCAL = 64
+_ATOM = r"[A-Za-z0-9_+&'%~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+(?:[A-Za-z]{{2,63}}|xn--[A-Za-z0-9-]{{1,59}}))", re.ASCII)
+_WITHIN = re.compile(rf"(?:^|(?<=[\s,;:(<\[])|(?<=[\u3000-\u9fff\uff00-\uffef]))((?:{_ATOM}|\.)+)@([A-Za-z0-9.-]+)(?![@_A-Za-z0-9.\u00a1-\u2fff-])")
+"""An address between others' words: none that goes on in letters it cannot have, for half an address is somebody else's."""
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is one mail address and nothing else."""
+    found = _ADDRESS.fullmatch(text)
+    return found is not None and len(text) <= LONGEST and len(found[1]) <= _LONGEST_LOCAL and "--" not in found[2].replace("xn--", "")
+
+
+def address_in(text: str) -> str:
+    """Return the first mail address that stands in a text such as 分机 8021，lin@example.com。, its domain in lower case; "" without one."""
+    for name, domain in _WITHIN.findall(text):
+        if is_address(address := f"{name}@{domain.rstrip('.').lower()}"):
+            return address
+    return ""
+
+
+def shortened(address: str) -> str:
+    """Return an address so that its owner knows it again and others cannot write to it: l***@example.com. What is none stays as it is."""
+    name, at, domain = address.rpartition("@")
+    return f"{name[:1]}***@{domain}" if at else address

@@ -6,13 +6,14 @@ import difflib
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from indexer.published import SCORERS
 from kb.errors import ConfigError
+from kb.mail_address import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,9 +34,42 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "KB_REQUESTS_PER_MINUTE": ("6000", "Requests of one address in a minute and process before 429; sized for 5,000 colleagues behind one address"),
     "KB_PROXIES": ("0", "Reverse proxies in front whose X-Forwarded-* headers are believed"),
     "KB_WIDGET_ORIGINS": ("", "Origins of other pages that may embed the widget, separated by commas: `https://app.example.com`"),
+    "KB_SMTP": (
+        "",
+        "Mail server: `smtp://user:password@host:587` or `smtps://…:465` (docs/mail.md); empty: `.eml` files in `KB_DATA/mail`. Also `KB_SMTP_FILE`",
+    ),
+    "KB_MAIL_FROM": ("", "Whom mails are from: `知答 <help@example.com>` or an address; empty: `zhida@` and the host of `KB_BASE_URL`"),
+    "KB_BOTS": ("", "Group bots of the team, by lines or commas: `wecom ADDRESS`, `dingtalk ADDRESS SECRET`, `feishu ADDRESS SECRET`. Also `KB_BOTS_FILE`"),
+    "KB_FOLLOWER_HOOK": ("", "Address of a host app that is told about its people's questions (docs/notifications.md); empty: none is"),
+    "KB_HOOK_SECRET": ("", "Signs what `KB_FOLLOWER_HOOK` gets; 32 characters or more. Also `KB_HOOK_SECRET_FILE`"),
 }
-_SECRETS = {"KB_SECRET_KEY"}
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
+_SECRETS = {"KB_SECRET_KEY", "KB_SMTP", "KB_BOTS", "KB_HOOK_SECRET"}
+_HOST = r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
+_ORIGIN = re.compile(_HOST)
+_ADDRESS = re.compile(_HOST + r"(?:[/?][!-~]*)?")
+_BOTS = {"wecom": 0, "dingtalk": 1, "feishu": 1}
+"""Kinds of group bots, and how many secrets one may have besides its address."""
+_SHORTEST_SECRET = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """A mail server. `tls`: `implicit`, `starttls` or `no`; without a user nobody signs in."""
+
+    host: str
+    port: int
+    tls: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A group bot of the team: its kind, its address (which holds its key), and what it signs with, if it does. Neither is ever printed."""
+
+    kind: str
+    url: str = field(repr=False)
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,6 +89,11 @@ class Config:
     requests_per_minute: int
     proxies: int
     widget_origins: tuple[str, ...]
+    smtp: SmtpServer | None
+    mail_from: tuple[str, str]
+    bots: tuple[Bot, ...]
+    follower_hook: str
+    hook_secret: str = field(repr=False)
 
     @property
     def index(self) -> Path:
@@ -101,6 +140,11 @@ class Config:
             requests_per_minute=_number(values, "KB_REQUESTS_PER_MINUTE", 1, 100_000_000),
             proxies=_number(values, "KB_PROXIES", 0, 10),
             widget_origins=_origins(values["KB_WIDGET_ORIGINS"]),
+            smtp=_smtp(values["KB_SMTP"]) if values["KB_SMTP"] else None,
+            mail_from=_mail_from(values["KB_MAIL_FROM"], urlsplit(base_url).hostname or "localhost"),
+            bots=_bots(values["KB_BOTS"]),
+            follower_hook=_follower_hook(values),
+            hook_secret=values["KB_HOOK_SECRET"],
         )
 
     def prepare(self) -> Config:
@@ -147,6 +191,62 @@ def _origins(value: str) -> tuple[str, ...]:
         if not _ORIGIN.fullmatch(origin):
             raise ConfigError(f"KB_WIDGET_ORIGINS holds {origin!r}; an origin is scheme and host, as in https://app.example.com")
     return origins
+
+
+def _smtp(value: str) -> SmtpServer:
+    """Return the mail server. What is wrong is told without the value: it holds a password."""
+    how = "write it as in smtp://user:password@mail.example.com:587 or smtps://mail.example.com:465; in a password write @ as %40, / as %2F and % as %25"
+    try:
+        url = urlsplit(value)
+        host, port = url.hostname or "", url.port or {"smtp": 587, "smtps": 465}.get(url.scheme, 0)
+    except ValueError as error:
+        raise ConfigError(f"KB_SMTP is no address of a mail server; {how}") from error
+    if url.scheme not in {"smtp", "smtps"} or not re.fullmatch(r"[a-z0-9.:-]+", host) or url.path not in {"", "/"} or url.fragment:
+        raise ConfigError(f"KB_SMTP is no address of a mail server; {how}")
+    if url.query not in {"", "tls=no", "tls=yes"} or (url.query == "tls=no" and url.scheme == "smtps"):
+        raise ConfigError("KB_SMTP ends in something else than ?tls=no or ?tls=yes, which only smtp:// takes; leave it out for STARTTLS")
+    here = host in {"localhost", "::1"} or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+    starttls = url.query == "tls=yes" or (url.query == "" and not here)
+    user, password = unquote(url.username or ""), unquote(url.password or "")
+    if bool(user) != bool(password):
+        raise ConfigError(f"KB_SMTP has a user without a password, or the other way round; {how}")
+    return SmtpServer(host, port, "implicit" if url.scheme == "smtps" else "starttls" if starttls else "no", user, password)
+
+
+def _mail_from(value: str, host: str) -> tuple[str, str]:
+    """Return the name and the address that mails are from."""
+    if not value:
+        return "知答", f"zhida@{host}"
+    found = re.fullmatch(r"\s*(?:\"?([^\"<>\x00-\x1f]*?)\"?\s*<([^<>\s]+)>|([^<>\s]+))\s*", value)
+    name, address = (found[1] or "知答", found[2] or found[3]) if found else ("", "")
+    if not is_address(address):
+        raise ConfigError(f"KB_MAIL_FROM={value!r} is no mail address; write help@example.com or 知答 <help@example.com>")
+    return name, address
+
+
+def _bots(value: str) -> tuple[Bot, ...]:
+    bots = []
+    for place, entry in enumerate((part for part in re.split(r"[\n,]", value) if part.strip()), 1):
+        kind, *given = entry.split()
+        if kind not in _BOTS:
+            raise ConfigError(f"KB_BOTS, entry {place}: begin it with {', '.join(_BOTS)}; as in: wecom https://… or dingtalk https://… SECRET")
+        if not given or not _ADDRESS.fullmatch(given[0]):
+            raise ConfigError(f"KB_BOTS, entry {place} ({kind}): what follows {kind} is no http or https address; copy it from the group's settings")
+        if len(given) > 1 + _BOTS[kind]:
+            raise ConfigError(f"KB_BOTS, entry {place} ({kind}) has too many words; separate bots by commas or lines")
+        bots.append(Bot(kind, *given))
+    if len({bot.url for bot in bots}) < len(bots):
+        raise ConfigError("KB_BOTS names one address twice; its group would be told twice: leave one of them out")
+    return tuple(bots)
+
+
+def _follower_hook(values: Mapping[str, str]) -> str:
+    url = values["KB_FOLLOWER_HOOK"]
+    if url and not _ADDRESS.fullmatch(url):
+        raise ConfigError("KB_FOLLOWER_HOOK is no address like https://app.example.com/hooks/zhida")
+    if url and len(values["KB_HOOK_SECRET"]) < _SHORTEST_SECRET:
+        raise ConfigError(f"KB_HOOK_SECRET has fewer than {_SHORTEST_SECRET} characters; KB_FOLLOWER_HOOK needs it: make one with openssl rand -hex 32")
+    return url
 
 
 def _scheme(url: str) -> str:

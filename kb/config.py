@@ -32,6 +32,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "KB_SCORER": ("compiled", "What ranks: `compiled`, or `whoosh`, the engine's own searcher, a thousand times slower"),
     "KB_TICKETS_PER_HOUR": ("20", "Questions of one person in an hour that become tickets; more are counted and told so"),
     "KB_REQUESTS_PER_MINUTE": ("6000", "Requests of one address in a minute and process before 429; sized for 5,000 colleagues behind one address"),
+    "KB_SLA": ("", "File of the promises in time, as `kb/tickets/sla.toml`, which holds when this is empty"),
     "KB_PROXIES": ("0", "Reverse proxies in front whose X-Forwarded-* headers are believed"),
     "KB_WIDGET_ORIGINS": ("", "Origins of other pages that may embed the widget, separated by commas: `https://app.example.com`"),
     "KB_SMTP": (
@@ -87,6 +88,7 @@ class Config:
     scorer: Scorer
     tickets_per_hour: int
     requests_per_minute: int
+    sla: Path | None
     proxies: int
     widget_origins: tuple[str, ...]
     smtp: SmtpServer | None
@@ -138,6 +140,7 @@ class Config:
             scorer=scorer,
             tickets_per_hour=_number(values, "KB_TICKETS_PER_HOUR", 1, 1_000_000),
             requests_per_minute=_number(values, "KB_REQUESTS_PER_MINUTE", 1, 100_000_000),
+            sla=Path(values["KB_SLA"]).absolute() if values["KB_SLA"] else None,
             proxies=_number(values, "KB_PROXIES", 0, 10),
             widget_origins=_origins(values["KB_WIDGET_ORIGINS"]),
             smtp=_smtp(values["KB_SMTP"]) if values["KB_SMTP"] else None,

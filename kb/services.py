@@ -12,6 +12,7 @@ from kb.clock import utc_now
 from kb.db import Database
 from kb.files import FileStore
 from kb.tickets.public import PublicReplies
+from kb.tickets.sla import Policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,11 @@ class Services:
     def public_replies(self) -> PublicReplies:
         """What agents said to everybody who asks the like."""
         return PublicReplies(self.db, self.now)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What people who ask are promised. Raises ConfigError when the company's file cannot be used."""
+        return Policies.read(self.config.sla)
 
     @classmethod
     def of(cls, config: Config) -> Services:

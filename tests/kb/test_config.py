@@ -2,7 +2,7 @@ import stat
 
 import pytest
 
-from kb.config import SETTINGS, Config
+from kb.config import SETTINGS, Bot, Config
 from kb.errors import ConfigError
 
 
@@ -38,11 +38,25 @@ def test_without_settings_it_runs_here_and_for_this_machine_only(tmp_path, monke
         ({"KB_WIDGET_ORIGINS": "*"}, "scheme and host"),
         ({"KB_WIDGET_ORIGINS": "null"}, "scheme and host"),
         ({"KB_SECRET_KEY_FILE": "/nowhere/key"}, "cannot be read"),
+        ({"KB_BOTS": "wecom https://a.example/k, slack https://hooks.example/hidden"}, "entry 2: begin it with wecom, dingtalk, feishu"),
+        ({"KB_BOTS": "https://hidden.example/"}, "entry 1: begin it with"),
+        ({"KB_BOTS": "wecom"}, r"entry 1 \(wecom\): what follows wecom is no http"),
+        ({"KB_BOTS": "wecom ftp://hidden.example/k"}, "no http or https address"),
+        ({"KB_BOTS": "wecom https://user:hidden@a.example/k"}, "no http or https address"),
+        ({"KB_BOTS": "wecom https://a.example/密hidden"}, "no http or https address"),
+        ({"KB_BOTS": "wecom https://a.example/k hidden"}, "too many words"),
+        ({"KB_BOTS": "dingtalk https://a.example/k hidden hidden"}, "too many words"),
+        ({"KB_BOTS": "wecom https://hidden.example/,wecom https://hidden.example/"}, "one address twice"),
+        ({"KB_BOTS_FILE": "/nowhere/bots"}, "KB_BOTS_FILE=/nowhere/bots cannot be read"),
+        ({"KB_FOLLOWER_HOOK": "app.example.com/hidden", "KB_HOOK_SECRET": "x" * 32}, "KB_FOLLOWER_HOOK is no address"),
+        ({"KB_FOLLOWER_HOOK": "https://app.example.com/hidden"}, "KB_HOOK_SECRET has fewer than 32"),
+        ({"KB_FOLLOWER_HOOK": "https://app.example.com/hidden", "KB_HOOK_SECRET": "hidden" * 5}, "openssl rand -hex 32"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_its_remedy(environ, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as raised:
         Config.from_env(environ)
+    assert "hidden" not in str(raised.value)
 
 
 def test_a_database_password_is_not_printed():
@@ -95,3 +109,18 @@ def test_every_setting_says_what_it_is_for():
 
 def test_an_empty_setting_is_as_if_it_were_not_set():
     assert Config.from_env({"KB_DATA": "", "KB_PORT": ""}) == Config.from_env({})
+
+
+def test_bots_come_from_lines_or_commas_and_their_keys_are_not_shown(tmp_path):
+    kept = tmp_path / "bots"
+    kept.write_text("wecom https://a.example/send?key=k-1\n\ndingtalk http://10.0.0.7:8080/robot SEC1\n", encoding="utf-8")
+    config = Config.from_env({"KB_BOTS_FILE": str(kept)})
+    assert config.bots == (Bot("wecom", "https://a.example/send?key=k-1"), Bot("dingtalk", "http://10.0.0.7:8080/robot", "SEC1"))
+    assert Config.from_env({"KB_BOTS": kept.read_text(encoding="utf-8").replace("\n", ",")}).bots == config.bots
+    assert not any(secret in repr(config) for secret in ("k-1", "SEC1"))
+
+
+def test_what_signs_the_messages_to_a_host_app_is_not_shown():
+    config = Config.from_env({"KB_FOLLOWER_HOOK": "https://app.example.com/hooks/zhida", "KB_HOOK_SECRET": "s3cret" * 8})
+    assert (config.follower_hook, config.hook_secret) == ("https://app.example.com/hooks/zhida", "s3cret" * 8)
+    assert "s3cret" not in repr(config)

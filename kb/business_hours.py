@@ -90,37 +90,36 @@ class BusinessHours:
         opens = (*(start for start, _ in earlier), *laid.opens, *(start for start, _ in later))
         closes = (*(end for _, end in earlier), *laid.closes, *(end for _, end in later))
         before = tuple(accumulate((end - start for start, end in zip(opens, closes, strict=True)), initial=0))
-        self._laid = _Laid(first, last, self._midnight(date(first, 1, 1)), self._midnight(date(last + 1, 1, 1)), opens, closes, before)
+        self._laid = _Laid(first, last, self._new_year(first), self._new_year(last + 1), opens, closes, before)
         return self._laid
 
     def _hours_of(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Yield from when to when people work in these years, in order; a clock that is set back or forward in between makes them longer or shorter."""
-        ended = 0
+        ended = -_DAY * _EPOCH_DAY
+        offset = self._offset(date(first, 1, 1))
         for ordinal in range(date(first, 1, 1).toordinal(), date(last, 12, 31).toordinal() + 1):
-            day = date.fromordinal(ordinal)
+            day, at_midnight = date.fromordinal(ordinal), offset
+            offset = self._offset(date.fromordinal(ordinal + 1))
             if not self.works_on(day):
                 continue
-            for start, end in self._intervals_of(day):
-                begins = max(start, ended) if ended else start
-                if begins < end:
-                    yield begins, end
-                    ended = end
+            midnight = (ordinal - _EPOCH_DAY) * _DAY
+            for start, end in self._intervals:
+                same = offset == at_midnight
+                begins = max(ended, midnight + start * _MINUTE - (at_midnight if same else self._offset(day, start)))
+                ends = midnight + end * _MINUTE - (at_midnight if same else self._offset(day, end))
+                if begins < ends:
+                    yield begins, ends
+                    ended = ends
 
-    def _intervals_of(self, day: date) -> Iterator[tuple[int, int]]:
-        midnight, next_midnight = self._midnight(day), self._midnight(day + timedelta(days=1))
-        for start, end in self._intervals:
-            if next_midnight - midnight == _DAY:
-                yield midnight + start * _MINUTE, midnight + end * _MINUTE
-            else:
-                yield self._at(day, start), self._at(day, end)
+    def _new_year(self, year: int) -> int:
+        """Return the moment at which a year begins."""
+        day = date(year, 1, 1)
+        return (day.toordinal() - _EPOCH_DAY) * _DAY - self._offset(day)
 
-    def _midnight(self, day: date) -> int:
-        return self._at(day, 0)
-
-    def _at(self, day: date, minute: int) -> int:
-        """Return the moment of a minute of a day by the clocks of the zone."""
-        wall = datetime(day.year, day.month, day.day, tzinfo=self.zone) + timedelta(minutes=minute)
-        return (day.toordinal() - _EPOCH_DAY) * _DAY + minute * _MINUTE - _length(wall.utcoffset() or timedelta())
+    def _offset(self, day: date, minute: int = 0) -> int:
+        """Return how far the clocks of the zone are ahead at a minute of a day."""
+        wall = datetime(day.year, day.month, day.day, tzinfo=self.zone)
+        return _length((wall + timedelta(minutes=minute) if minute else wall).utcoffset() or timedelta())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,13 @@ import chinese_calendar
 
 CHINA = timezone(timedelta(hours=8))
 """Beijing time. There was summer time from 1986 to 1991, and none since."""
-_SATURDAY = 5
+SATURDAY = 5
+"""The weekday with which a weekend begins."""
 
 
 def is_working_day(day: date) -> bool:
     """Tell whether people in China work on `day`; by the weekday alone where the library does not know the year."""
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:  # the library's word for a year that it does not know
-        return day.weekday() < _SATURDAY
+    return day in chinese_calendar.workdays or (day.weekday() < SATURDAY and day not in chinese_calendar.holidays)
 
 
 def after(at: datetime, days: int) -> datetime:

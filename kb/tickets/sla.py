@@ -19,7 +19,7 @@ from kb.business_hours import MIDNIGHT, BusinessHours
 from kb.errors import ConfigError
 from kb.tickets.standing import Alarm, Kind, Level, State, after, counting
 from kb.tickets.triage import Category, Priority
-from kb.working_days import is_working_day, known_until
+from kb.working_days import SATURDAY, is_working_day, known_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -30,7 +30,6 @@ SHIPPED = Path(__file__).with_name("sla.toml")
 """The promises in force when KB_SLA names no others."""
 _ANNOUNCED = (11, 15)
 """Month and day by which next year's holidays have been announced and should be known."""
-_SATURDAY = 5
 _RANK = {level: rank for rank, level in enumerate(Level)}
 
 
@@ -430,7 +429,7 @@ def _days(table: _Table | None) -> tuple[Callable[[date], bool], frozenset[int]]
     def works(day: date) -> bool:
         if day in work or day in off:
             return day in work
-        return day.weekday() < _SATURDAY if day.year in years else is_working_day(day)
+        return day.weekday() < SATURDAY if day.year in years else is_working_day(day)
 
     return works, frozenset(years)
 

@@ -1,0 +1,168 @@
+"""A real SMTP server on this machine that takes mail, refuses it, falls silent or hangs up, as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import socket
+import ssl
+import subprocess
+from contextlib import contextmanager
+from email import policy
+from typing import TYPE_CHECKING
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
+
+from kb.config import SmtpServer
+from kb.notifications.channels import Letter, Outgoing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOCAL = "127.0.0.1"
+
+
+class Post:
+    """What the server does with mail. `answers` are taken one for each recipient, then one for each mail; an empty list means yes.
+
+    An answer is a line of SMTP, or `stall` (nothing for as long as the test runs), `hang up` (the connection ends at once), `take and hang up` (after
+    the mail has been taken, without a word).
+    """
+
+    def __init__(self) -> None:
+        self.mails = []
+        self.recipients: list[str] = []
+        self.data: list[str] = []
+        self.connections = 0
+        self._end = asyncio.Event()
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):  # noqa: ARG002, N802 - aiosmtpd calls it so
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: ARG002, N802 - the same
+        answer = self.recipients.pop(0) if self.recipients else "250 OK"
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return await self._do(answer, server)
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the same
+        answer = self.data.pop(0) if self.data else "250 OK"
+        if answer.startswith("250") or answer == "take and hang up":
+            mail = email.message_from_bytes(envelope.original_content, policy=policy.default)
+            mail.to, mail.signed_in = envelope.rcpt_tos[0], bool(session.authenticated)
+            self.mails.append(mail)
+        return await self._do(answer.removeprefix("take and "), server)
+
+    async def _do(self, answer, server):
+        if answer == "stall":
+            await self._end.wait()
+        if answer in {"stall", "hang up"}:
+            server.transport.abort()
+            return "421 closing"
+        return answer
+
+    def release(self):
+        self._end.set()
+
+    @property
+    def ids(self) -> list[str]:
+        return [mail["Message-ID"] for mail in self.mails]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOCAL, 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def post_office():
+    """Open a server for a block: `with post_office() as (post, server): …`; more keywords go to aiosmtpd, `port` takes one."""
+
+    @contextmanager
+    def open_(port=0, *, implicit=None, user="", password="", tls="no", host=LOCAL, **more):
+        class There(Controller):
+            def factory(self):
+                talks.append(SMTP(self.handler, enable_SMTPUTF8=False, **more))
+                return talks[-1]
+
+        async def hang_up():
+            post.release()
+            for talk in talks:
+                if talk.transport is not None:
+                    talk.transport.abort()
+            await asyncio.sleep(0.01)  # a turn of the loop, in which what was aborted is closed
+
+        talks: list[SMTP] = []
+        post = Post()
+        port = port or free_port()
+        controller = There(post, hostname=LOCAL, port=port, ssl_context=implicit)
+        controller.start()
+        try:
+            yield post, SmtpServer(host, port, tls, user, password)
+        finally:
+            asyncio.run_coroutine_threadsafe(hang_up(), controller.loop).result(10)
+            controller.stop()
+
+    return open_
+
+
+@pytest.fixture(scope="session")
+def certificate(once):
+    """A certificate for localhost that nobody has signed but itself, and its key."""
+
+    def make(folder: Path) -> None:
+        subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+        command = (
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            *subject,
+            "-keyout",
+            folder / "key.pem",
+            "-out",
+            folder / "cert.pem",
+        )
+        subprocess.run(command, check=True, capture_output=True)
+
+    return once("mail-certificate", make)
+
+
+@pytest.fixture
+def with_certificate(certificate):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    return context
+
+
+@pytest.fixture
+def knows():
+    """Let a server know one user."""
+
+    def authenticator(name, password):
+        def check(server, session, envelope, mechanism, data):
+            return AuthResult(success=(data.login, data.password) == (name.encode(), password.encode()))
+
+        return {"authenticator": check, "auth_require_tls": False, "auth_exclude_mechanism": ["LOGIN"]}
+
+    return authenticator
+
+
+@pytest.fixture
+def outgoing():
+    """Make a message on its way."""
+
+    def make(number=1, address="lin@example.com", subject="T-1024 有答案了", text="正文", unsubscribe="http://localhost/unsubscribe/x"):
+        letter = Letter(subject, text, f"<p>{text}</p>", "http://localhost/t/x", unsubscribe)
+        return Outgoing(f"<20261120T093000Z.{number}@localhost>", address, "resolved", letter, "", "", "T-1024")
+
+    return make

@@ -150,7 +150,8 @@ def knows():
 
     def authenticator(name, password):
         def check(server, session, envelope, mechanism, data):
-            return AuthResult(success=(data.login, data.password) == (name.encode(), password.encode()))
+            right = (data.login, data.password) == (name.encode(), password.encode())
+            return AuthResult(success=right, handled=right)
 
         return {"authenticator": check, "auth_require_tls": False, "auth_exclude_mechanism": ["LOGIN"]}
 

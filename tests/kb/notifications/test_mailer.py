@@ -167,6 +167,7 @@ def test_a_user_signs_in_and_a_wrong_password_stops_everything_without_being_tol
         wrong = SmtpServer(server.host, server.port, "no", "zhida", "wrong-secret")
         error = refused(smtp(wrong), outgoing(2))
         assert error.down
+        assert "用户名或密码" in error.reason
         assert "secret" not in error.reason
         assert "secret" not in repr(wrong)
 

@@ -1,7 +1,8 @@
 """Every stored table, imported in one place so that migrations and relationships see them all."""
 
-from kb.accounts.models import FailedSignIn, SignInLink, StaffSession, User
+from kb.accounts.models import AuditEntry, FailedSignIn, SignInLink, StaffSession, User
 from kb.db import Base
+from kb.notifications.models import Message, Mute, Notice
 from kb.reading.models import Feedback
 from kb.search.models import Intent
 from kb.tickets.models import Attachment, Detail, Follower, Phrasing, PhrasingTerm, Presence, PublicReply, Replay, Ticket, TicketEvent
@@ -9,12 +10,16 @@ from kb.web.models import StoredAnswer
 
 __all__ = [
     "Attachment",
+    "AuditEntry",
     "Base",
     "Detail",
     "FailedSignIn",
     "Feedback",
     "Follower",
     "Intent",
+    "Message",
+    "Mute",
+    "Notice",
     "Phrasing",
     "PhrasingTerm",
     "Presence",

@@ -106,7 +106,7 @@ def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[s
             session.execute(delete(StoredAnswer).where(StoredAnswer.body.contains(one.token, autoescape=True)))
             one.person, one.token, one.wording, one.contact = f"gone:{secrets.token_hex(8)}", secrets.token_urlsafe(24), "", ""
             one.waiting = one.waiting and one.ticket.open
-            history.count_people(one.ticket)
+            history.count_people(one.ticket, now)
         asked = session.execute(delete(Intent).where(Intent.person == person)).rowcount  # type: ignore[attr-defined]
         nobody = func.concat("gone:", Feedback.id)
         said = session.execute(update(Feedback).where(Feedback.person == person).values(person=nobody, reason="")).rowcount  # type: ignore[attr-defined]

@@ -11,7 +11,11 @@ from kb.db import Base, Moment
 
 
 class User(Base):
-    """Somebody who works here. Without a password they come in by link only."""
+    """Somebody with an account. Without a password they come in by link only; since `disabled_at` not at all.
+
+    `mail`: where messages go, "" for nowhere. `level`: what they look at besides their own tickets (kb.tickets.standing.Level). `quiet`: they want no
+    reminders of what is about to be late.
+    """
 
     __tablename__ = "users"
 
@@ -20,6 +24,10 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime] = mapped_column(Moment)
+    mail: Mapped[str] = mapped_column(String(200), default="")
+    level: Mapped[str] = mapped_column(String(20), default="")
+    quiet: Mapped[bool] = mapped_column(default=False)
+    disabled_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class SignInLink(Base):
@@ -42,14 +50,32 @@ class StaffSession(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(Moment)
     seen_at: Mapped[datetime] = mapped_column(Moment)
+    browser: Mapped[str] = mapped_column(String(120), default="")
     user: Mapped[User] = relationship(lazy="joined")
 
 
 class FailedSignIn(Base):
-    """A wrong name or password, kept to slow guessing down. `name` is a hash of what was tried: people type passwords into it."""
+    """A wrong name or password, kept to slow guessing down. `name` is a hash of what was tried: people type passwords into it. `address` is one too."""
 
     __tablename__ = "failed_sign_ins"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80), index=True)
+    address: Mapped[str] = mapped_column(String(80), index=True, default="")
     at: Mapped[datetime] = mapped_column(Moment, index=True)
+
+
+class AuditEntry(Base):
+    """Something that a person with rights did outside of tickets, whose history is their own. Never changed, never deleted.
+
+    `actor` is a name, since accounts come and go; `deed` a word of kb.accounts.audit; `object` whom or what it was about; `detail` what it was changed to.
+    """
+
+    __tablename__ = "audit_entries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment, index=True)
+    actor: Mapped[str] = mapped_column(String(80), index=True)
+    deed: Mapped[str] = mapped_column(String(40))
+    object: Mapped[str] = mapped_column(String(200), default="")
+    detail: Mapped[str] = mapped_column(String(400), default="")

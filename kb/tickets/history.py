@@ -5,22 +5,23 @@ What a person does costs the same however long the history is: no event, share o
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import case, delete, func, insert, select
 from sqlalchemy.orm import object_session
 
 from kb.errors import NotFoundError
+from kb.notifications import outbox
 from kb.tickets.models import FIRST_NUMBER, Detail, Follower, Phrasing, PhrasingTerm, Ticket, TicketEvent
-from kb.tickets.standing import ASKER, Kind, Standing, State, after, fold, opening
+from kb.tickets.standing import ASKER, SYSTEM, Alarm, Kind, Level, Standing, State, after, fold, opening
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
-    from kb.tickets.standing import Happened
+    from kb.tickets.standing import Happened, Run
 
 _TOO_LARGE = 2**63
 """From here on a number is none that SQLite can hold."""
@@ -70,7 +71,10 @@ def record(
     session.add(event)
     session.flush()
     session.expire(ticket, ["events"])
-    ticket.version, ticket.changed_at = event.id, now
+    outbox.note_event(session, event)
+    ticket.version = event.id
+    if kind is not Kind.ALARMED:  # that time runs out is no change of what rests
+        ticket.changed_at = now
     was_open = ticket.open
     _write(ticket, standing(ticket) if kind is Kind.UNDONE else after(written(ticket), event))
     if ticket.open != was_open or kind is Kind.OPENED:
@@ -87,7 +91,7 @@ def guess_anew(ticket: Ticket, *, module: str, category: str, priority: str) -> 
 def standing(ticket: Ticket) -> Standing:
     """Return what the ticket's events add up to."""
     of = TicketEvent
-    happened = select(of.id, of.kind, of.at, of.actor, of.article, of.target, of.undoes).where(of.ticket_number == ticket.number).order_by(of.id)
+    happened = select(of.id, of.kind, of.at, of.actor, of.article, of.target, of.undoes, of.data).where(of.ticket_number == ticket.number).order_by(of.id)
     rows = cast("Iterable[Happened]", session_of(ticket).execute(happened))  # rows, not objects: thousands of events are added up in milliseconds
     return fold(rows, opening(ticket.opened_as))
 
@@ -106,17 +110,33 @@ def written(ticket: Ticket) -> Standing:
         news_at=ticket.news_at,
         resolved_at=ticket.resolved_at,
         ended_at=ticket.ended_at,
+        awaited=ticket.awaited,
+        runs=runs(ticket.runs),
+        responded_at=ticket.responded_at,
+        alarm=Alarm(ticket.alarm),
+        escalated=Level(ticket.escalated),
     )
 
 
-def count_people(ticket: Ticket) -> None:
-    """Count again who has a share in a ticket, and who of them waits; to be called after any share has changed."""
+def runs(stored: Iterable[Sequence[str | None]]) -> tuple[Run, ...]:
+    """Return the runs of a ticket as they are counted with, from what is stored of them."""
+    return tuple((datetime.fromisoformat(since or ""), datetime.fromisoformat(until) if until else None) for since, until in stored)
+
+
+def count_people(ticket: Ticket, now: datetime) -> TicketEvent | None:
+    """Count again who has a share in a ticket, and who of them waits; to be called after any share has changed.
+
+    That somebody begins to wait, or that nobody does any more, is an event, which is returned.
+    """
     session = session_of(ticket)
     session.flush()
     counted = select(func.count(), func.count(case((Follower.waiting.is_(True), 1)))).where(
         Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None)
     )
     ticket.people, ticket.waiting = (int(count) for count in session.execute(counted).one())
+    if ticket.awaited == (ticket.waiting > 0):
+        return None
+    return record(ticket, Kind.AWAITED if ticket.waiting else Kind.UNAWAITED, now, SYSTEM)
 
 
 def add_phrasing(ticket: Ticket, phrasing: Phrasing) -> None:
@@ -178,6 +198,8 @@ def _write(ticket: Ticket, now: Standing) -> None:
     ticket.module, ticket.category, ticket.priority = now.module, now.category, now.priority
     ticket.closed_as, ticket.merged_into, ticket.suggested = now.closed_as, now.merged_into, now.suggested
     ticket.news_at, ticket.resolved_at, ticket.ended_at = now.news_at, now.resolved_at, now.ended_at
+    ticket.awaited, ticket.responded_at, ticket.alarm, ticket.escalated = now.awaited, now.responded_at, now.alarm.value, now.escalated.value
+    ticket.runs = [[since.isoformat(), until.isoformat() if until else None] for since, until in now.runs]
 
 
 def _insert_terms(session: Session, phrasings: list[Phrasing]) -> None:

@@ -246,7 +246,7 @@ def _join(
 def _keep(session: Session, ticket: Ticket, share: Follower, published: Published, now: datetime, *, receipt: bool) -> int:
     """Leave a person in the ticket where they are, waiting once they have seen a receipt."""
     if receipt:
-        shares.wait(share)
+        shares.wait(share, now)
     _hand_out(session, ticket, published, now)
     return ticket.number
 

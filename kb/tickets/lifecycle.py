@@ -11,7 +11,7 @@ from kb.errors import ConflictError, InvalidRequestError
 from kb.tickets import history, regroup
 from kb.tickets.models import Follower, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import MAX_TEXT
-from kb.tickets.standing import ASKER, SYSTEM, UNDOABLE, Kind, State
+from kb.tickets.standing import ASKER, SYSTEM, UNDOABLE, Kind, Level, State
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def news_since(ticket: Ticket, agent: str, seen: int) -> list[TicketEvent]:
     if ticket.version <= seen:
         return []
     by_others = select(TicketEvent).where(TicketEvent.ticket_number == ticket.number, TicketEvent.id > seen, TicketEvent.actor != agent)
-    told = by_others.where(TicketEvent.kind.not_in([Kind.SUGGESTED.value, Kind.REWORDED.value])).order_by(TicketEvent.id)
+    told = by_others.where(TicketEvent.kind.not_in(_UNTOLD)).order_by(TicketEvent.id)
     return list(history.session_of(ticket).scalars(told))
 
 
@@ -52,6 +52,7 @@ def told(event: TicketEvent) -> str:
     return f"{who}{_DID[Kind(event.kind)]}"
 
 
+_UNTOLD = [kind.value for kind in (Kind.SUGGESTED, Kind.REWORDED, Kind.AWAITED, Kind.UNAWAITED, Kind.ALARMED, Kind.ESCALATED)]
 _DID = {
     Kind.OPENED: "提了问",
     Kind.ASSIGNED: "改了处理人",
@@ -75,6 +76,8 @@ _DID = {
     Kind.PUBLISHED: "公开了回复",
     Kind.RETIRED: "撤下了公开回复",
     Kind.DISMISSED: "忽略了建议",
+    Kind.ALARMED: "提醒了时限",
+    Kind.ESCALATED: "升级了工单",
     Kind.UNDONE: "撤销了一步操作",
 }
 
@@ -121,6 +124,18 @@ def file(ticket: Ticket, module: str, agent: str, now: datetime, modules: Sequen
         _require_one_of(module, modules, "模块")
     if ticket.module != module:
         history.record(ticket, Kind.FILED, now, agent, target=module)
+
+
+def escalate(ticket: Ticket, level: str, why: str, agent: str, now: datetime) -> None:
+    """Let the second line or the manager look at an open ticket too. Who has it stays; only agents read why. Where they do already nothing changes.
+
+    Raises InvalidRequestError for no such level, ConflictError on a closed ticket.
+    """
+    _require_one_of(level, [Level.SECOND, Level.MANAGER], "级别")
+    _require_open(ticket)
+    levels = list(Level)
+    if levels.index(Level(ticket.escalated)) < levels.index(Level(level)):
+        history.record(ticket, Kind.ESCALATED, now, agent, private=_text(why) if why.strip() else "", target=level)
 
 
 def note(ticket: Ticket, body: str, agent: str, now: datetime) -> None:
@@ -302,6 +317,8 @@ def undoable(ticket: Ticket) -> list[TicketEvent]:
         found.pop(Kind.SPAM, None)
     if ticket.closed_as != "merged":
         found.pop(Kind.MERGED, None)
+    if not ticket.escalated:
+        found.pop(Kind.ESCALATED, None)
     published = found.get(Kind.PUBLISHED)
     if published is not None and (published.data or {})["reply"][0] not in _shown(ticket):
         found.pop(Kind.PUBLISHED)

@@ -18,7 +18,8 @@ class Ticket(Base):
 
     `module`, `category` and `priority` began as guesses ("" when nothing points to a module). From `state` on all columns are what
     the events and the shares add up to (kb.tickets.history writes them, nobody else): `people` have a share, `waiting` of them saw a receipt,
-    `version` is the id of the last event.
+    `version` is the id of the last event, `runs` are pairs of ISO moments (see kb.tickets.standing.Run). Only `due_at`, what is due next and when, is
+    as of the last look of kb.tickets.alarms.
     """
 
     __tablename__ = "tickets"
@@ -36,9 +37,27 @@ class Ticket(Base):
             "module",
             "category",
             "priority",
+            "due_at",
+            "alarm",
         ),
         Index("ix_tickets_assignee", "assignee", "open", "waiting", "state"),
         Index("ix_tickets_ended", "state", "ended_at"),
+        Index(
+            "ix_tickets_alarm",
+            "open",
+            "waiting",
+            "due_at",
+            "people",
+            "number",
+            "changed_at",
+            "state",
+            "assignee",
+            "module",
+            "category",
+            "priority",
+            "alarm",
+            sqlite_where=text("alarm != ''"),
+        ),
     )
 
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -61,6 +80,12 @@ class Ticket(Base):
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     changed_at: Mapped[datetime] = mapped_column(Moment)
     version: Mapped[int]
+    awaited: Mapped[bool]
+    runs: Mapped[list[list[str | None]]] = mapped_column(JSON)
+    responded_at: Mapped[datetime | None] = mapped_column(Moment)
+    alarm: Mapped[str] = mapped_column(String(20))
+    escalated: Mapped[str] = mapped_column(String(20))
+    due_at: Mapped[datetime | None] = mapped_column(Moment)
     events: Mapped[list[TicketEvent]] = relationship(order_by="TicketEvent.id")
     followers: Mapped[list[Follower]] = relationship(order_by="Follower.id")
     phrasings: Mapped[list[Phrasing]] = relationship(order_by="Phrasing.id")
@@ -123,8 +148,9 @@ class Detail(Base):
 class Follower(Base):
     """A person's share in a ticket, with the address of a page that only they know. `waiting` is false for those who never saw a receipt.
 
-    `came_from`: where an agent moved it from, as pairs of a ticket's number and the last event that this person could read there.
-    `goes_on`: the share in which the person's page goes on, when their ticket was put together with another that they were in already.
+    `muted_at`: since when they want no messages about it. `came_from`: where an agent moved it from, as pairs of a ticket's number and the last event
+    that this person could read there. `goes_on`: the share in which the person's page goes on, when their ticket was put together with another that they
+    were in already.
     """
 
     __tablename__ = "followers"
@@ -142,6 +168,7 @@ class Follower(Base):
     confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
     satisfaction: Mapped[int | None]
     contact: Mapped[str] = mapped_column(String(200), default="")
+    muted_at: Mapped[datetime | None] = mapped_column(Moment)
     came_from: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
     goes_on: Mapped[int | None] = mapped_column(ForeignKey("followers.id"))
     ticket: Mapped[Ticket] = relationship(back_populates="followers")

@@ -32,11 +32,13 @@ def merge(session: Session, source: Ticket, target: Ticket, agent: str, now: dat
     _require_two(source, target)
     if not target.open or source.closed_as in {"merged", "spam"}:
         raise ConflictError("只能并入还没解决的工单。请换一张，或先重新打开它。")
+    waited = history.written(source).runs if source.open else ()
     replies = session.scalars(select(PublicReply.id).where(PublicReply.ticket_number == source.number, PublicReply.ended_at.is_(None)))
     moved = _shift(session, source, target, source.phrasings, now) | {"replies": _carry(session, PublicReply, replies, source, target)}
-    history.record(source, Kind.MERGED, now, agent, target=str(target.number), data=moved)
-    history.record(target, Kind.MOVED_IN, now, agent, target=str(source.number), data={"merged": [source.number]})
-    _settle(session, source, target)
+    since = [run[0].isoformat() for run in waited[:1]]
+    timed = _settle(session, source, target, now)
+    came = history.record(target, Kind.MOVED_IN, now, agent, target=str(source.number), data={"merged": [source.number]} | ({"since": since} if since else {}))
+    history.record(source, Kind.MERGED, now, agent, target=str(target.number), data=moved | {"timed": [*timed, came.id]})
 
 
 def move(session: Session, source: Ticket, phrasings: Collection[int], target: Ticket | None, agent: str, now: datetime) -> Ticket:
@@ -58,9 +60,9 @@ def move(session: Session, source: Ticket, phrasings: Collection[int], target: T
             raise ConflictError("只能移到还没解决的工单。请换一张，或拆成新工单。")
     into = target or history.open_ticket(session, _most_asked(chosen), now, module=source.module, category=source.category, priority=source.priority)
     moved = _shift(session, source, into, chosen, now)
-    history.record(source, Kind.MOVED_OUT, now, agent, target=str(into.number), data=moved)
+    timed = _settle(session, source, into, now)
     history.record(into, Kind.MOVED_IN, now, agent, target=str(source.number))
-    _settle(session, source, into)
+    history.record(source, Kind.MOVED_OUT, now, agent, target=str(into.number), data=moved | {"timed": timed})
     return into
 
 
@@ -83,7 +85,10 @@ def move_back(session: Session, source: Ticket, event: TicketEvent, agent: str, 
     session.flush()
     _shift(session, target, source, phrasings, now, back=moved)
     _carry(session, PublicReply, moved.get("replies", []), target, source)
-    _settle(session, target, source)
+    for timed in moved.get("timed", []):  # that somebody began to wait there, or nobody waited here, was the move's doing
+        was = session.get_one(TicketEvent, timed)
+        history.record(source if was.ticket_number == source.number else target, Kind.UNDONE, now, agent, undoes=was.id, target=was.kind)
+    _settle(session, target, source, now)
     source.question = moved["question"][0]
     emptied = target.open and not target.phrasings and not target.people
     history.record(target, Kind.MERGED if emptied else Kind.MOVED_OUT, now, agent, target=str(source.number))
@@ -100,13 +105,15 @@ def _shift(
     here = {phrasing.text for phrasing in source.phrasings if phrasing not in phrasings}
     texts = {phrasing.text for phrasing in phrasings} - (here if back else set())
     staying, returning = here - texts, set(back["followers"] if back else [])
-    asked = _asked(session, source, texts, staying, set(back["intents"] if back else []))
+    brought = set(back["intents"] if back else [])
+    asked = _asked(session, source, texts, staying, brought)
     known = {share.person: share for share in session.scalars(select(Follower).where(Follower.ticket_number == target.number))}
     coming, both = [], []
     for share in session.scalars(select(Follower).where(Follower.ticket_number == source.number, Follower.goes_on.is_(None)).order_by(Follower.id)):
         going, stayed = asked.get(share.person, ({}, {}))
         goes = share.wording in texts or share.id in returning or not staying
-        other = next(iter((stayed if goes else going).values()), None) if share.withdrawn_at is None else None
+        since = stayed if goes else {intent: query for intent, query in going.items() if intent not in brought}  # what a move brought here was never asked here
+        other = next(iter(since.values()), None) if share.withdrawn_at is None else None
         there = known.get(share.person)
         waits_there = there is not None and there.withdrawn_at is None
         if other is not None and not waits_there:
@@ -227,15 +234,20 @@ def _carry(session: Session, kind: type[Phrasing | Intent | PublicReply], ids: I
     return listed
 
 
-def _settle(session: Session, source: Ticket, target: Ticket) -> None:
-    """Count people again, let wordings be found where they are now, and name a ticket by a wording that it has."""
+def _settle(session: Session, source: Ticket, target: Ticket, now: datetime) -> list[int]:
+    """Count people again, let wordings be found where they are now, and name a ticket by a wording that it has.
+
+    Return the ids of the events by which it is known that somebody waits, or that nobody does.
+    """
     session.flush()
+    counted: list[TicketEvent | None] = []
     for ticket in (source, target):
         session.expire(ticket, ["phrasings", "followers"])
-        history.count_people(ticket)
+        counted.append(history.count_people(ticket, now))
         history.reindex(ticket)
     if source.phrasings and source.question not in {phrasing.text for phrasing in source.phrasings}:
         source.question = _most_asked(source.phrasings)
+    return [event.id for event in counted if event is not None]
 
 
 def _most_asked(phrasings: list[Phrasing]) -> str:

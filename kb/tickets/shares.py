@@ -80,15 +80,15 @@ def join(ticket: Ticket, person: str, wording: Wording, now: datetime, *, receip
     else:
         phrasing.last_at = now
         history.count_asked(ticket, phrasing, 1)
-    history.count_people(ticket)
+    history.count_people(ticket, now)
     return follower
 
 
-def wait(follower: Follower) -> None:
+def wait(follower: Follower, now: datetime) -> None:
     """Make a person wait who has now seen a receipt."""
     if not follower.waiting:
         follower.waiting = True
-        history.count_people(follower.ticket)
+        history.count_people(follower.ticket, now)
 
 
 def reword(ticket: Ticket, follower: Follower, wording: Wording, now: datetime) -> None:
@@ -110,7 +110,7 @@ def withdraw(ticket: Ticket, follower: Follower, now: datetime) -> None:
     phrasing = _phrasing_of(ticket, follower.wording)
     if phrasing is not None:
         history.count_asked(ticket, phrasing, -1)
-    history.count_people(ticket)
+    history.count_people(ticket, now)
     if ticket.people == 0 and ticket.open:
         history.record(ticket, Kind.WITHDRAWN, now, ASKER, follower=follower)
 
@@ -136,7 +136,7 @@ def rejoin(follower: Follower, now: datetime) -> None:
     if phrasing is not None:
         phrasing.last_at = now
         history.count_asked(ticket, phrasing, 1)
-    history.count_people(ticket)
+    history.count_people(ticket, now)
     if ticket.closed_as == "withdrawn":
         closed = max(event.id for event in ticket.events if event.kind == Kind.WITHDRAWN)
         history.record(ticket, Kind.UNDONE, now, ASKER, follower=follower, undoes=closed, target=Kind.WITHDRAWN.value)
@@ -256,14 +256,14 @@ def reopen(follower: Follower, why: str, now: datetime) -> None:
     ticket, why = follower.ticket, why.strip()
     if ticket.open:
         follower.confirmed_at = None
-        wait(follower)
+        wait(follower, now)
         return add_details(follower, why, None, now)
     if ticket.closed_as not in {"", "expired"}:
         raise ConflictError("这个提问已经关闭，不能重新打开。请再搜索一次，把问题重新记下。")
     if len(why) > MAX_TEXT:
         raise InvalidRequestError("too_long", f"说明最多 {MAX_TEXT} 字。请删减后再提交。")
     follower.confirmed_at, follower.seen_at = None, now
-    wait(follower)
+    wait(follower, now)
     history.record(ticket, Kind.REOPENED, now, ASKER, private=why, follower=follower)
     return None
 
@@ -312,7 +312,7 @@ def _noted() -> ColumnElement[bool]:
 
 def _be_done(follower: Follower, now: datetime) -> None:
     follower.confirmed_at, follower.waiting = now, False
-    history.count_people(follower.ticket)
+    history.count_people(follower.ticket, now)
 
 
 def _news_of(follower: Follower) -> tuple[ColumnElement[bool], ...]:

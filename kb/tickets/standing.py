@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
 
 ASKER = "asker"
 """The actor of what a person who asked did; which one stands in the event's `follower_id`."""
@@ -26,6 +26,24 @@ class State(StrEnum):
     RESOLVED = "resolved"
     CONFIRMED = "confirmed"
     CLOSED = "closed"
+
+
+class Alarm(StrEnum):
+    """How far the time of an open ticket has run, as it was last told. The later, the worse."""
+
+    NONE = ""
+    RESPONSE_NEAR = "response_near"
+    RESPONSE_LATE = "response_late"
+    RESOLUTION_NEAR = "resolution_near"
+    RESOLUTION_LATE = "resolution_late"
+
+
+class Level(StrEnum):
+    """Who looks at a ticket besides the agent who has it."""
+
+    NONE = ""
+    SECOND = "second"
+    MANAGER = "manager"
 
 
 OPEN = frozenset({State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.WAITING})
@@ -52,20 +70,39 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     MOVED_OUT = "moved_out"  # target: the other ticket's number; data: what was moved
-    MOVED_IN = "moved_in"  # target: the other ticket's number; data: `merged` when all of it came
+    MOVED_IN = "moved_in"  # target: the other ticket's number; data: `merged` when all of it came, and `since` when somebody waited there
     MERGED = "merged"  # target: the number of the ticket that goes on; data: what was moved
     SPAM = "spam"
     PUBLISHED = "published"  # target: the kind of public reply
     RETIRED = "retired"
     SUGGESTED = "suggested"  # article: what may answer it by now
     DISMISSED = "dismissed"
+    AWAITED = "awaited"  # somebody who saw a receipt waits from here on
+    UNAWAITED = "unawaited"  # nobody waits any more
+    ALARMED = "alarmed"  # target: the alarm
+    ESCALATED = "escalated"  # target: the level
     UNDONE = "undone"  # undoes: the event that no longer counts
 
 
 NEWS = frozenset({Kind.REPLIED, Kind.ASKED, Kind.RESOLVED})
 """What those who asked are told of."""
+RESPONSES = NEWS | {Kind.PUBLISHED}
+"""What ends the wait for a first response."""
+_ABOUT_RESPONSE = frozenset({Alarm.RESPONSE_NEAR, Alarm.RESPONSE_LATE})
 UNDOABLE = frozenset(
-    {Kind.ASSIGNED, Kind.CATEGORISED, Kind.PRIORITISED, Kind.FILED, Kind.RESOLVED, Kind.MOVED_OUT, Kind.MERGED, Kind.SPAM, Kind.DISMISSED, Kind.PUBLISHED}
+    {
+        Kind.ASSIGNED,
+        Kind.CATEGORISED,
+        Kind.PRIORITISED,
+        Kind.FILED,
+        Kind.RESOLVED,
+        Kind.MOVED_OUT,
+        Kind.MERGED,
+        Kind.SPAM,
+        Kind.DISMISSED,
+        Kind.PUBLISHED,
+        Kind.ESCALATED,
+    }
 )
 """What an agent may take back. Nobody can take back what others have read."""
 
@@ -80,11 +117,20 @@ class Happened(Protocol):
     article: str
     target: str
     undoes: int | None
+    data: dict[str, list[Any]] | None
+
+
+Run: TypeAlias = "tuple[datetime, datetime | None]"
+"""From when to when (None: still) somebody waited for an agent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What all events of a ticket add up to. `closed_as` says why a closed one is closed: `withdrawn`, `expired`, `merged` or `spam`."""
+    """What all events of a ticket add up to. `closed_as` says why a closed one is closed: `withdrawn`, `expired`, `merged` or `spam`.
+
+    From `runs` on it is about one round, which begins when the ticket opens or opens again: when somebody waited for an agent, the first response, what alarm
+    was given last, and who looks at it besides.
+    """
 
     state: State = State.NEW
     assignee: str = ""
@@ -97,6 +143,16 @@ class Standing:
     news_at: datetime | None = None
     resolved_at: datetime | None = None
     ended_at: datetime | None = None
+    awaited: bool = False
+    runs: tuple[Run, ...] = ()
+    responded_at: datetime | None = None
+    alarm: Alarm = Alarm.NONE
+    escalated: Level = Level.NONE
+
+    @property
+    def running(self) -> bool:
+        """True while somebody waits and it is not an asker's turn: time counts."""
+        return self.open and self.awaited and self.state is not State.WAITING
 
     @property
     def open(self) -> bool:
@@ -111,13 +167,17 @@ def opening(guessed: Mapping[str, str]) -> Standing:
 
 def fold(events: Iterable[Happened], begin: Standing) -> Standing:
     """Return what `events`, in the order of their ids, make of a ticket that opened as `begin`. Undone ones do not count."""
+    now = begin
+    for event in counting(events):
+        now = after(now, event)
+    return now
+
+
+def counting(events: Iterable[Happened]) -> list[Happened]:
+    """Return the events that have not been undone."""
     listed = list(events)
     undone = {event.undoes for event in listed if event.kind == Kind.UNDONE}
-    now = begin
-    for event in listed:
-        if event.id not in undone:
-            now = after(now, event)
-    return now
+    return [event for event in listed if event.id not in undone]
 
 
 def after(now: Standing, event: Happened) -> Standing:
@@ -126,7 +186,21 @@ def after(now: Standing, event: Happened) -> Standing:
     if kind in NEWS:
         now = replace(now, news_at=event.at)
     effect = _EFFECTS.get(kind)
-    return effect(now, event) if effect else now
+    then = effect(now, event) if effect else now
+    if kind in RESPONSES and event.actor != ASKER:
+        still = Alarm.NONE if then.alarm in _ABOUT_RESPONSE else then.alarm
+        then = replace(then, responded_at=then.responded_at or event.at, alarm=still)
+    return _timed(now.running, then, event.at)
+
+
+def _timed(ran: bool, now: Standing, at: datetime) -> Standing:  # noqa: FBT001 - called by place
+    """Begin or end a run where an event made time count, or made it stop."""
+    if now.running and not ran:
+        return replace(now, runs=(*now.runs, (at, None)))
+    if ran and not now.running and now.runs:
+        *before, (since, _) = now.runs
+        return replace(now, runs=(*before, (since, max(since, at))))  # a clock that was set back makes no run end before it began
+    return now
 
 
 def _assigned(now: Standing, event: Happened) -> Standing:
@@ -157,7 +231,18 @@ def _confirmed(now: Standing, event: Happened) -> Standing:
 
 
 def _reopened(now: Standing, _: Happened) -> Standing:
-    return replace(now, state=State.IN_PROGRESS, closed_as="", resolved_at=None, ended_at=None)
+    if now.open:
+        return replace(now, state=State.IN_PROGRESS)
+    anew = replace(now, runs=(), responded_at=None, alarm=Alarm.NONE, escalated=Level.NONE)
+    return replace(anew, state=State.IN_PROGRESS, closed_as="", resolved_at=None, ended_at=None)
+
+
+def _moved_in(now: Standing, event: Happened) -> Standing:
+    """Let the time count from when somebody began to wait, be it in the other ticket."""
+    since = datetime.fromisoformat((event.data or {}).get("since", [event.at.isoformat()])[0])
+    if not now.runs or now.runs[0][0] <= since:
+        return now
+    return replace(now, runs=((since, now.runs[0][1]), *now.runs[1:]))
 
 
 def _closed(reason: str) -> Callable[[Standing, Happened], Standing]:
@@ -170,8 +255,8 @@ def _closed(reason: str) -> Callable[[Standing, Happened], Standing]:
 
 _EFFECTS: dict[Kind, Callable[[Standing, Happened], Standing]] = {
     Kind.ASSIGNED: _assigned,
-    Kind.CATEGORISED: lambda now, event: replace(now, category=event.target),
-    Kind.PRIORITISED: lambda now, event: replace(now, priority=event.target),
+    Kind.CATEGORISED: lambda now, event: replace(now, category=event.target, alarm=Alarm.NONE),
+    Kind.PRIORITISED: lambda now, event: replace(now, priority=event.target, alarm=Alarm.NONE),
     Kind.FILED: lambda now, event: replace(now, module=event.target),
     Kind.REPLIED: _worked_on,
     Kind.ASKED: _asked,
@@ -185,4 +270,9 @@ _EFFECTS: dict[Kind, Callable[[Standing, Happened], Standing]] = {
     Kind.SPAM: _closed("spam"),
     Kind.SUGGESTED: lambda now, event: replace(now, suggested=event.article),
     Kind.DISMISSED: lambda now, _: replace(now, suggested=""),
+    Kind.AWAITED: lambda now, _: replace(now, awaited=True),
+    Kind.UNAWAITED: lambda now, _: replace(now, awaited=False),
+    Kind.MOVED_IN: _moved_in,
+    Kind.ALARMED: lambda now, event: replace(now, alarm=Alarm(event.target)),
+    Kind.ESCALATED: lambda now, event: replace(now, escalated=Level(event.target)),
 }

@@ -10,9 +10,9 @@ from sqlalchemy.orm import joinedload
 
 from kb.tickets import lifecycle
 from kb.tickets.models import Attachment, Ticket, TicketEvent
-from kb.tickets.standing import ASKER, NEWS, SYSTEM, Kind
+from kb.tickets.standing import ASKER, NEWS, SYSTEM, Alarm, Kind, Level
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
-from kb.web.wording import event_name
+from kb.web.wording import ALARM_NAMES, LEVEL_NAMES, event_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,8 @@ _CATEGORIES = {category.value: name for category, name in CATEGORY_NAMES.items()
 _PRIORITIES = {priority.value: name for priority, name in PRIORITY_NAMES.items()}
 _SPOKEN = NEWS | {Kind.NOTED, Kind.ADDED, Kind.RATED, Kind.REOPENED, Kind.PUBLISHED}
 """What is somebody's words, as opposed to a step."""
+_UNSHOWN = frozenset({Kind.AWAITED, Kind.UNAWAITED})
+"""What only tells from when time counts, and what takes that back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Words:
     def entries(self, session: Session, ticket: Ticket, agent: str, since: int | None) -> list[Entry]:
         """Return everything that happened to a ticket, and the tickets that were merged into it."""
         loaded = select(TicketEvent).where(TicketEvent.ticket_number == ticket.number).options(joinedload(TicketEvent.detail)).order_by(TicketEvent.id)
-        events = list(session.scalars(loaded))
+        events = [event for event in session.scalars(loaded) if not {event.kind, event.target if event.undoes else ""} & _UNSHOWN]
         undone = {event.undoes for event in events if event.undoes is not None}
         undoable = {event.id for event in lifecycle.undoable(ticket)}
         new = {event.id for event in lifecycle.news_since(ticket, agent, since)} if since is not None else set()
@@ -141,6 +143,8 @@ class Words:
             Kind.RESOLVED: "用文章解决" if event.article else name,
             Kind.SUGGESTED: name if event.article else "先前建议的文章不再合适",
             Kind.DISMISSED: "不是这篇",
+            Kind.ALARMED: (ALARM_NAMES[Alarm(target)] or "时限还早，收回提醒") if kind is Kind.ALARMED else "",
+            Kind.ESCALATED: f"升级给{LEVEL_NAMES[Level(target)]}" if kind is Kind.ESCALATED and target else "取消升级",
         }
         return in_words.get(kind, name)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from kb.accounts.roles import NAMES, Role
 from kb.tickets.lifecycle import PUBLIC_KINDS
-from kb.tickets.standing import Kind, State
+from kb.tickets.standing import Alarm, Kind, Level, State
 
 _CHINA = timezone(timedelta(hours=8))
 _STATES = {
@@ -45,8 +45,22 @@ _EVENTS = {
     Kind.RETIRED: "撤下公开回复",
     Kind.SUGGESTED: "可能已回答",
     Kind.DISMISSED: "忽略建议",
+    Kind.AWAITED: "有人在等",
+    Kind.UNAWAITED: "没有人在等了",
+    Kind.ALARMED: "时限提醒",
+    Kind.ESCALATED: "升级",
     Kind.UNDONE: "撤销操作",
 }
+
+ALARM_NAMES = {
+    Alarm.NONE: "",
+    Alarm.RESPONSE_NEAR: "即将超过首次响应时限",
+    Alarm.RESPONSE_LATE: "已超过首次响应时限",
+    Alarm.RESOLUTION_NEAR: "即将超过解决时限",
+    Alarm.RESOLUTION_LATE: "已超过解决时限",
+}
+LEVEL_NAMES = {Level.NONE: "", Level.SECOND: "二线", Level.MANAGER: "服务主管"}
+"""What people call those who look at a ticket besides the agent who has it."""
 
 
 def public_kind(kind: str) -> str:

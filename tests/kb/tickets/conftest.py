@@ -36,6 +36,11 @@ def later(now):
     return lambda: now + timedelta(minutes=next(minutes))
 
 
+def happened(ticket):
+    """Return a ticket's events without those that only tell from when time counts."""
+    return [event for event in ticket.events if event.kind not in {"awaited", "unawaited"}]
+
+
 def consistent(session):
     """Assert what is true of every ticket after every step: what stands beside the events is what they add up to."""
     session.flush()

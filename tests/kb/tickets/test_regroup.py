@@ -10,7 +10,7 @@ from kb.search.models import Intent
 from kb.tickets import history, lifecycle, regroup, shares
 from kb.tickets.models import Attachment, Phrasing, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import Wording
-from tests.kb.tickets.conftest import consistent
+from tests.kb.tickets.conftest import consistent, happened
 
 JAM, STUCK, BUS = "打印机卡纸", "纸卡在打印机里", "班车几点"
 
@@ -34,14 +34,14 @@ class Story:
 
     def merge(self):
         regroup.merge(self.session, self.one, self.two, "lin", self.later())
-        return self.one.version
+        return happened(self.one)[-1].id
 
     def split(self, text):
         (id_,) = self.session.scalars(select(Phrasing.id).where(Phrasing.ticket_number == self.one.number, Phrasing.text == text))
         return regroup.move(self.session, self.one, [id_], None, "lin", self.later())
 
     def undo(self, event=None):
-        lifecycle.undo(self.session, self.one, event or self.one.version, "lin", self.later())
+        lifecycle.undo(self.session, self.one, event or happened(self.one)[-1].id, "lin", self.later())
 
     def people(self, ticket):
         return {one.person for one in shares.followers(ticket)}
@@ -217,7 +217,7 @@ def test_what_was_moved_on_since_is_not_moved_back(story):
     regroup.merge(story.session, story.two, third, "lin", story.later())
     with pytest.raises(ConflictError, match=story.two.name):
         story.undo(first)
-    lifecycle.undo(story.session, story.two, story.two.version, "lin", story.later())
+    lifecycle.undo(story.session, story.two, happened(story.two)[-1].id, "lin", story.later())
     story.undo(first)
     assert (story.people(story.one), story.people(story.two), story.people(third)) == ({"she", "both"}, {"he", "both"}, {"third"})
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kb.tickets.standing import OPEN, Kind, Standing, State, after, fold, opening
+from kb.tickets.standing import OPEN, Alarm, Kind, Standing, State, after, fold, opening
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 BEGIN = opening({"module": "invoices", "category": "inquiry", "priority": "normal"})
@@ -21,6 +21,7 @@ class Event:
     article: str = ""
     undoes: int | None = None
     actor: str = "agent"
+    data: dict | None = None
 
     @property
     def at(self):
@@ -89,18 +90,49 @@ TABLE = [
     (["resolved", "spam", ("undone", 2)], {"state": State.RESOLVED, "news_at": at(1), "resolved_at": at(1), "ended_at": at(1)}),
     ([("suggested", "m/a"), "dismissed", ("undone", 2)], {"suggested": "m/a"}),
     (["withdrawn", ("undone", 1)], {}),
+    (["awaited"], {"awaited": True}),
+    (["awaited", "unawaited"], {}),
+    ([("alarmed", "response_near")], {"alarm": "response_near"}),
+    ([("alarmed", "resolution_late"), ("prioritised", "high")], {"priority": "high"}),
+    ([("escalated", "second")], {"escalated": "second"}),
+    ([("escalated", "second"), ("undone", 1)], {}),
+    ([("escalated", "manager"), "resolved", "reopened"], {"state": State.IN_PROGRESS, "news_at": at(2)}),
+]
+TIMING = ("runs", "responded_at")
+"""What has a table of its own below."""
+# Events → when time counted in the last round, as pairs of minutes, and the minute of its first response.
+TIMES = [
+    ([], [], None),
+    (["awaited"], [(1, None)], None),
+    (["awaited", "unawaited"], [(1, 2)], None),
+    (["awaited", "unawaited", "awaited"], [(1, 2), (3, None)], None),
+    (["awaited", "asked"], [(1, 2)], 2),
+    (["awaited", "asked", "added"], [(1, 2), (3, None)], 2),
+    (["awaited", "asked", "unawaited", "added", "awaited"], [(1, 2), (5, None)], 2),
+    (["awaited", "asked", "replied"], [(1, 2), (3, None)], 2),
+    (["replied", "awaited"], [(2, None)], 1),
+    (["awaited", "noted", ("assigned", "lin")], [(1, None)], None),
+    (["awaited", ("published", "known")], [(1, None)], 2),
+    (["awaited", "resolved"], [(1, 2)], 2),
+    (["awaited", "resolved", ("undone", 2)], [(1, None)], None),
+    (["awaited", "resolved", "reopened"], [(3, None)], None),
+    (["awaited", "replied", "resolved", "confirmed", "reopened", "replied"], [(5, None)], 6),
+    (["awaited", "resolved", "unawaited", "reopened"], [], None),
+    (["awaited", "spam", ("undone", 2)], [(1, None)], None),
+    (["awaited", ("merged", "1002")], [(1, 2)], None),
+    (["awaited", ("alarmed", "response_late"), "replied", ("alarmed", "resolution_near")], [(1, None)], 3),
 ]
 
 
 @pytest.mark.parametrize(("kinds", "differs"), TABLE)
 def test_a_standing_is_what_the_events_add_up_to(kinds, differs):
     found = standing(*kinds)
-    expected = {name: getattr(BEGIN, name) for name in Standing.__dataclass_fields__} | differs
-    assert {name: getattr(found, name) for name in Standing.__dataclass_fields__} == expected
+    fields = set(Standing.__dataclass_fields__) - set(TIMING)
+    assert {name: getattr(found, name) for name in fields} == {name: getattr(BEGIN, name) for name in fields} | differs
     assert found.open == (found.state in OPEN)
 
 
-@pytest.mark.parametrize("kinds", [kinds for kinds, _ in TABLE if not any(kind[0] == "undone" for kind in kinds)])
+@pytest.mark.parametrize("kinds", [kinds for kinds, *_ in (*TABLE, *TIMES) if not any(kind[0] == "undone" for kind in kinds)])
 def test_one_event_after_the_other_comes_to_the_same_as_all_of_them(kinds):
     now = BEGIN
     for event in events(*kinds):
@@ -110,3 +142,30 @@ def test_one_event_after_the_other_comes_to_the_same_as_all_of_them(kinds):
 
 def test_every_kind_of_event_stands_in_the_table():
     assert {kind[0] if isinstance(kind, tuple) else kind for kinds, _ in TABLE for kind in kinds} == set(Kind)
+
+
+@pytest.mark.parametrize(("kinds", "runs", "responded"), TIMES)
+def test_time_counts_while_somebody_waits_for_an_agent(kinds, runs, responded):
+    found = standing(*kinds)
+    assert [(since, until) for since, until in found.runs] == [(at(since), at(until) if until else None) for since, until in runs]
+    assert found.responded_at == (at(responded) if responded else None)
+    assert found.running == (bool(runs) and runs[-1][1] is None)
+
+
+def test_a_response_ends_the_alarm_about_it_and_no_other():
+    assert standing("awaited", ("alarmed", "response_late"), "replied").alarm == Alarm.NONE
+    assert standing("awaited", ("alarmed", "resolution_near"), "replied").alarm == Alarm.RESOLUTION_NEAR
+
+
+def test_who_waited_in_a_ticket_that_was_merged_has_waited_since_then():
+    story = events("awaited", "moved_in")
+    story[1].data = {"merged": [1001], "since": [(START - timedelta(hours=2)).isoformat()]}
+    assert fold(story, BEGIN).runs == ((START - timedelta(hours=2), None),)
+    story[1].data = {"merged": [1001], "since": [at(5).isoformat()]}
+    assert fold(story, BEGIN).runs == ((at(1), None),)
+
+
+def test_a_clock_that_was_set_back_makes_no_run_end_before_it_began():
+    story = events("awaited", "asked")
+    early = replace(story[1], id=0)
+    assert fold([story[0], early], BEGIN).runs == ((at(1), at(1)),)

@@ -1,0 +1,83 @@
+"""What is to be told is written down in the transaction that makes it true; the worker finds out whom it is for, and sends it (kb.notifications.courier)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from kb.notifications.models import Notice
+from kb.tickets.standing import SYSTEM, Kind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from kb.tickets.models import Follower, TicketEvent
+
+SECOND_THOUGHTS = timedelta(seconds=60)
+"""How long a step that can be taken back is kept from those whom it would be told."""
+
+
+class Topic(StrEnum):
+    """What a notice tells."""
+
+    RECEIVED = "received"  # an asker: their question is noted
+    ASKED = "asked"  # askers: an agent asks back
+    REPLIED = "replied"  # askers: an agent said something
+    RESOLVED = "resolved"  # askers: there is an answer
+    REOPENED = "reopened"  # askers: it goes on; the agent who has it: too
+    ASSIGNED = "assigned"  # an agent: it is yours
+    ADDED = "added"  # the agent who has it: an asker answered
+    ESCALATED = "escalated"  # the second level or the manager, and the team: somebody wants them to look at it
+    ALARMED = "alarmed"  # one agent, or the team: what is nearly late, late, or theirs to look at; data: `numbers`, `alarms` and `levels`, side by side
+    INVITED = "invited"  # somebody new: a link to set a password by
+    RESET = "reset"  # somebody who forgot their password
+
+
+_OF_EVENTS = {
+    Kind.ASKED: Topic.ASKED,
+    Kind.REPLIED: Topic.REPLIED,
+    Kind.RESOLVED: Topic.RESOLVED,
+    Kind.REOPENED: Topic.REOPENED,
+    Kind.ASSIGNED: Topic.ASSIGNED,
+    Kind.ADDED: Topic.ADDED,
+    Kind.ESCALATED: Topic.ESCALATED,
+}
+_CAN_BE_TAKEN_BACK = frozenset({Kind.RESOLVED, Kind.ASSIGNED, Kind.ESCALATED})
+
+
+def note_event(session: Session, event: TicketEvent) -> None:
+    """Write down that what happened to a ticket is to be told, if it is; to be called once for each event, in its transaction.
+
+    What the program escalates by itself stands in a digest (kb.tickets.alarms), so that a thousand late tickets are not a thousand messages.
+    """
+    kind = Kind(event.kind)
+    if kind in _OF_EVENTS and not (kind is Kind.ESCALATED and event.actor == SYSTEM):
+        ready_at = event.at + SECOND_THOUGHTS if kind in _CAN_BE_TAKEN_BACK else event.at
+        session.add(Notice(kind=_OF_EVENTS[kind].value, ticket_number=event.ticket_number, event_id=event.id, at=event.at, ready_at=ready_at))
+
+
+def note_received(session: Session, follower: Follower, now: datetime) -> None:
+    """Write down that somebody is to be told that their question is noted."""
+    session.flush()
+    session.add(Notice(kind=Topic.RECEIVED.value, ticket_number=follower.ticket_number, follower_id=follower.id, at=now, ready_at=now))
+
+
+def note_for(session: Session, user_id: int, topic: Topic, now: datetime, data: dict[str, list[Any]] | None = None) -> None:
+    """Write down that somebody with an account is to be told something."""
+    session.add(Notice(kind=topic.value, user_id=user_id, data=data, at=now, ready_at=now))
+
+
+def note_digest(session: Session, user_id: int | None, topic: Topic, now: datetime, lists: dict[str, list[Any]]) -> None:
+    """Write down lists of what somebody, or the team (None), is to be told; what was noted for them at the same moment and has not been spread is added to."""
+    same = select(Notice).where(Notice.spread_at.is_(None), Notice.ready_at == now, Notice.kind == topic.value, Notice.user_id == user_id)
+    earlier = session.scalar(same.limit(1))
+    if earlier is None:
+        session.add(Notice(kind=topic.value, user_id=user_id, data=lists, at=now, ready_at=now))
+    else:
+        said = earlier.data or {}
+        earlier.data = {name: [*said.get(name, ()), *values] for name, values in lists.items()}

@@ -163,13 +163,13 @@ def ask(ticket: Ticket, body: str, agent: str, now: datetime, to: Follower | Non
 
 
 def resolve(ticket: Ticket, agent: str, now: datetime, *, article: str = "", body: str = "") -> None:
-    """Resolve a ticket with an article, a reply, or both. Raises InvalidRequestError without either."""
+    """Resolve a ticket with an article, a reply, or both; who does has it, if nobody had it. Raises InvalidRequestError without either."""
     _require_open(ticket)
     if not article and not body.strip():
         raise InvalidRequestError("nothing_to_say", "解决工单要有答案：选一篇文章，或者写一段回复。")
     said = _text(body) if body.strip() else ""
-    retired = retire(ticket, agent, now, replaced_by=article) if article else None
-    history.record(ticket, Kind.RESOLVED, now, agent, body=said, article=article, data={"retired": [retired.id]} if retired is not None else None)
+    along = [_take(ticket, agent, now), retire(ticket, agent, now, replaced_by=article) if article else None]
+    history.record(ticket, Kind.RESOLVED, now, agent, body=said, article=article, data=_undone_along(along))
 
 
 def reopen(ticket: Ticket, why: str, agent: str, now: datetime) -> None:
@@ -193,7 +193,7 @@ def spam(ticket: Ticket, agent: str, now: datetime) -> None:
         raise ConflictError("这张工单已并入另一张，不能再标为垃圾。请先撤销合并，或到那一张里处理。")
     if ticket.closed_as != "spam":
         retired = retire(ticket, agent, now)
-        history.record(ticket, Kind.SPAM, now, agent, data={"retired": [retired.id]} if retired is not None else None)
+        history.record(ticket, Kind.SPAM, now, agent, data=_undone_along([retired]))
 
 
 def suggest(ticket: Ticket, article: str, now: datetime) -> None:
@@ -278,9 +278,11 @@ def undo(session: Session, ticket: Ticket, event_id: int, agent: str, now: datet
         regroup.move_back(session, ticket, event, agent, now)
     if kind is Kind.PUBLISHED:
         _take_down(session, ticket, event, now)
-    for retired in (event.data or {}).get("retired", []):
-        _show_again(ticket, session.get_one(TicketEvent, retired), now)
-        history.record(ticket, Kind.UNDONE, now, agent, undoes=retired, target=Kind.RETIRED.value)
+    for id_ in [*(event.data or {}).get("along", []), *(event.data or {}).get("retired", [])]:  # `retired`: as the version before this one noted it
+        along = session.get_one(TicketEvent, id_)
+        if along.kind == Kind.RETIRED:
+            _show_again(ticket, along, now)
+        history.record(ticket, Kind.UNDONE, now, agent, undoes=id_, target=along.kind)
     history.record(ticket, Kind.UNDONE, now, agent, undoes=event.id, target=event.kind)
 
 
@@ -349,10 +351,17 @@ def _may_be_undone(event: TicketEvent) -> bool:
     return event.kind in UNDOABLE and event.actor not in {ASKER, SYSTEM} and (not moved or bool(event.data))
 
 
-def _take(ticket: Ticket, agent: str, now: datetime) -> None:
-    """Give an open ticket that nobody has to the agent who answers it, so that askers and colleagues know whose it is."""
-    if ticket.open and not ticket.assignee and agent != SYSTEM:
-        history.record(ticket, Kind.ASSIGNED, now, agent, target=agent)
+def _take(ticket: Ticket, agent: str, now: datetime) -> TicketEvent | None:
+    """Give an open ticket that nobody has to the agent who answers it, so that askers and colleagues know whose it is; return the event."""
+    if not ticket.open or ticket.assignee or agent == SYSTEM:
+        return None
+    return history.record(ticket, Kind.ASSIGNED, now, agent, target=agent)
+
+
+def _undone_along(events: Sequence[TicketEvent | None]) -> dict[str, list[int]] | None:
+    """Return the note by which an undone step takes back what it brought about."""
+    ids = [event.id for event in events if event is not None]
+    return {"along": ids} if ids else None
 
 
 def _said(body: str, to: Follower | None) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from kb.errors import ConflictError, InvalidRequestError
 from kb.search.models import Intent
 from kb.tickets import history
 from kb.tickets.models import Attachment, Detail, Follower, Phrasing, PublicReply, Ticket, TicketEvent
-from kb.tickets.standing import Kind
+from kb.tickets.standing import SYSTEM, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -235,15 +235,17 @@ def _carry(session: Session, kind: type[Phrasing | Intent | PublicReply], ids: I
 
 
 def _settle(session: Session, source: Ticket, target: Ticket, now: datetime) -> list[int]:
-    """Count people again, let wordings be found where they are now, and name a ticket by a wording that it has.
+    """Count people again, let wordings be found where they are now, and name a ticket by a wording that it has. One in which nobody is left closes.
 
-    Return the ids of the events by which it is known that somebody waits, or that nobody does.
+    Return the ids of the events that this brought about: that somebody waits, that nobody does, that a ticket closed.
     """
     session.flush()
     counted: list[TicketEvent | None] = []
     for ticket in (source, target):
         session.expire(ticket, ["phrasings", "followers"])
         counted.append(history.count_people(ticket, now))
+        if ticket.open and not ticket.people and ticket.phrasings:
+            counted.append(history.record(ticket, Kind.WITHDRAWN, now, SYSTEM))
         history.reindex(ticket)
     if source.phrasings and source.question not in {phrasing.text for phrasing in source.phrasings}:
         source.question = _most_asked(source.phrasings)

@@ -84,7 +84,7 @@ def test_what_has_ended_is_refused_and_the_rest_is_done(db, numbers, do, read_al
         lifecycle.resolve(history.find(session, numbers[1]), "陈晨", now, body="八点")
     done = do("assign:王敏", [*numbers, 9999])
     assert done.refused == [numbers[1], 9999]
-    assert read_all("assignee") == ["王敏", "", "王敏"]
+    assert read_all("assignee") == ["王敏", "陈晨", "王敏"]
     with db.read() as session:
         assert bulk.refusals(session, done.refused, "王敏") == [(numbers[1], "已经解决或关闭"), (9999, "没有这张工单")]
 

@@ -286,3 +286,13 @@ def test_who_takes_back_and_returns_is_counted_where_they_return(story):
     story.merge()
     shares.rejoin(story.page(first), story.later())
     assert "both" in story.people(story.two)
+
+
+def test_a_ticket_in_which_nobody_is_left_after_a_move_closes_until_the_move_is_undone(story):
+    left = story.ask(story.one, "left", BUS)
+    shares.withdraw(story.one, left, story.later())
+    (jam,) = (one.id for one in story.one.phrasings if one.text == JAM)
+    regroup.move(story.session, story.one, [jam], story.two, "lin", story.later())
+    assert (story.one.state, story.one.closed_as, story.one.people) == ("closed", "withdrawn", 0)
+    story.undo()
+    assert (story.one.state, story.one.closed_as, story.people(story.one)) == ("new", "", {"she", "both"})

@@ -43,6 +43,13 @@ def require_free_port(config: Config) -> None:
             raise KbError(f"cannot listen on {config.host}:{config.port} ({error.strerror}); stop what runs there or set KB_PORT to another port") from error
 
 
+def require_promises(services: Services) -> None:
+    """Raise ConfigError when the file of promises cannot be used; say which holidays it should know and does not."""
+    since = services.policies.unknown_from(services.now())
+    if since is not None:
+        say(f"calendar: the holidays of {since.year} are not known; update chinesecalendar, or write them under [days] into the file that KB_SLA names")
+
+
 def build_if_changed(services: Services) -> None:
     """Build when there is no index or the articles changed; a rejected change leaves the last good index in service."""
     config = services.config

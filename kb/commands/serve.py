@@ -23,6 +23,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
             os.environ[name] = str(value)
     logs.configure()
     services = services_now()
+    serving.require_promises(services)
     serving.require_free_port(services.config)
     upgrade(services)
     serving.build_if_changed(services)
@@ -34,4 +35,6 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
 def worker() -> None:
     """Build when articles change and forget what has expired, until stopped."""
     logs.configure()
-    Worker(services_now()).run()
+    services = services_now()
+    serving.require_promises(services)
+    Worker(services).run()

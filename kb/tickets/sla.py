@@ -509,7 +509,7 @@ def _duration(table: _Table, key: str, day: float, *, always: bool) -> float | N
 
 def _one_of(table: _Table, key: str, names: Collection[str]) -> str:
     value = table.take(key, str, "", like=f'"{next(iter(names))}"')
-    if value and value not in names:
+    if key in table.values and value not in names:
         table.fail(key, f"= {value!r} is unknown", f"use {', '.join(names)}, or leave {key} out")
     return value
 

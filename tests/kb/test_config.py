@@ -13,7 +13,13 @@ def test_without_settings_it_runs_here_and_for_this_machine_only(tmp_path, monke
     assert config.data == tmp_path / "var"
     assert config.index == tmp_path / "var" / "index"
     assert config.database_url == f"sqlite:///{tmp_path}/var/kb.sqlite3"
+    assert config.sla is None
     assert not config.secure
+
+
+def test_a_file_of_promises_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Config.from_env({"KB_SLA": "our/sla.toml"}).sla == tmp_path / "our" / "sla.toml"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kb.errors import ConfigError
+from kb.serve import require_promises
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -141,3 +144,19 @@ def test_a_worker_that_died_is_started_again_and_a_web_server_that_died_ends_all
     assert "worker ended with -9; starting it again" in err
     assert "ended by itself" in err
     assert _in_session(server.pid) == set()
+
+
+def test_a_file_of_promises_that_cannot_be_used_stops_the_start(services_with, tmp_path):
+    path = tmp_path / "sla.toml"
+    path.write_text('zone = "Asia/Shanghai"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"sla\.toml: hours is missing"):
+        require_promises(services_with(sla=path))
+
+
+def test_holidays_that_are_not_known_are_told_at_the_start(services, clock, capsys):
+    clock.at = clock.at.replace(year=2098, month=11, day=14)
+    require_promises(services)
+    assert "the holidays of 2098 are not known" in capsys.readouterr().err
+    clock.at = clock.at.replace(year=2016)
+    require_promises(services)
+    assert capsys.readouterr().err == ""

@@ -298,7 +298,8 @@ def _clock(count: _Counting, around: Round, target: float | None, near: float, m
     if target is None:
         return Clock(None, used, None, None, met_at, late=False, running=running)
     due_at = _reached(count, around.runs, target)
-    late = used > target or (due_at is not None and used == target and spans[-1][1] > due_at)  # the hours may have ended when the time was over
+    waited_on = due_at is not None and any(since < until and due_at < until for since, until in spans)  # the hours may have ended when the time was over
+    late = used > target or (used == target and waited_on)
     if not running:
         return Clock(target, used, None, None, met_at, late, running)
     return Clock(target, used, due_at, _reached(count, around.runs, target * near), met_at, late, running)
@@ -470,7 +471,7 @@ def _promises(file: _Table, day: float) -> tuple[Promise, ...]:
         if hidden and hidden.name == promise.name:
             table.fail("name", f"= {promise.name!r} is another's, too", "give it a name of its own")
         if hidden:
-            table.fail("priority and category", f"never come to it, {hidden.name!r} above fits them all", "put the narrower one first, or take one out")
+            table.fail("priority and category", f"fit nothing that {hidden.name!r} above does not fit", "put the narrower one first, or take one out")
         found.append(promise)
     if not found or found[-1].priority or found[-1].category:
         file.fail("promise", "has no last one without priority and category", "add one, for all that the others do not fit")

@@ -76,6 +76,10 @@ def test_closed_hours_end_when_people_work_again(at, then):
     assert OFFICE.opens_at(moment(at)) == moment(then)
 
 
+def test_people_work_again_in_a_year_that_nobody_asked_for_yet():
+    assert BusinessHours(CHINA, [(510, 720)]).opens_at(moment("2098-12-31 12:00")) == moment("2099-01-01 08:30")
+
+
 def test_a_clock_that_is_set_forward_or_back_makes_no_hour_too_many():
     round_the_clock = BusinessHours(LONDON, [(0, 1440)], lambda _: True)
     assert round_the_clock.seconds(moment("2026-03-29", LONDON), moment("2026-03-30", LONDON)) == 23 * 3600

@@ -19,7 +19,11 @@ class Notice(Base):
     """
 
     __tablename__ = "notices"
-    __table_args__ = (Index("ix_notices_unspread", "ready_at", sqlite_where=text("spread_at IS NULL")), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_notices_unspread", "ready_at", sqlite_where=text("spread_at IS NULL")),
+        Index("ix_notices_event", "event_id", sqlite_where=text("event_id IS NOT NULL")),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from kb.mail_address import address_in
 from kb.notifications.models import Notice
 from kb.tickets.standing import SYSTEM, Kind
 
@@ -62,9 +63,12 @@ def note_event(session: Session, event: TicketEvent) -> None:
 
 
 def note_received(session: Session, follower: Follower, now: datetime) -> None:
-    """Write down that somebody is to be told that their question is noted."""
+    """Write down that somebody is to be told that their question is noted, where there is any way to tell them."""
+    if not follower.waiting or (follower.person[:2] not in {"u:", "s:"} and not address_in(follower.contact)):
+        return
     session.flush()
-    session.add(Notice(kind=Topic.RECEIVED.value, ticket_number=follower.ticket_number, follower_id=follower.id, at=now, ready_at=now))
+    ready_at = now + SECOND_THOUGHTS  # better words may come, or the question be taken back
+    session.add(Notice(kind=Topic.RECEIVED.value, ticket_number=follower.ticket_number, follower_id=follower.id, at=now, ready_at=ready_at))
 
 
 def note_for(session: Session, user_id: int, topic: Topic, now: datetime, data: dict[str, list[Any]] | None = None) -> None:

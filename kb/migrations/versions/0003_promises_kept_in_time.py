@@ -65,6 +65,7 @@ def _add_tables() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_notices_unspread", "notices", ["ready_at"], sqlite_where=sa.text("spread_at IS NULL"))
+    op.create_index("ix_notices_event", "notices", ["event_id"], sqlite_where=sa.text("event_id IS NOT NULL"))
     op.create_table(
         "messages",
         sa.Column("id", sa.Integer(), primary_key=True),

@@ -1,0 +1,234 @@
+"""From a notice to the messages that tell it: who is told, where, and who is not. One transaction for each notice, however many people wait for a ticket."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from sqlalchemy import and_, func, insert, or_, select
+
+from kb.accounts.identity import subject_of
+from kb.accounts.models import User
+from kb.accounts.roles import Role
+from kb.mail_address import address_in
+from kb.mailer import MAIL
+from kb.notifications.bots import HOOK
+from kb.notifications.models import Message, Mute, Notice
+from kb.notifications.outbox import Topic
+from kb.tickets.models import Follower, Ticket, TicketEvent
+from kb.tickets.standing import ASKER, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import InstrumentedAttribute, Session
+
+    from kb.db import Database
+
+TEAM = "team"
+"""The address of a message to a group: its bot knows where that is."""
+A_DAY = 20
+"""Mails in a day to an address that somebody wrote into a contact: nobody has shown that it is theirs."""
+ADDRESSES = 3
+"""Addresses that one share may have told in a day: whoever changes theirs more often is writing to others."""
+TOO_FAR = timedelta(hours=2)
+"""What is due later than this from now is due: nothing waits so long, so the clock was set back."""
+_BATCH = 100
+_TO_ASKERS = frozenset({Topic.ASKED, Topic.REPLIED, Topic.RESOLVED, Topic.REOPENED})
+_ALSO_TO_THOSE_ANSWERED = frozenset({Topic.REPLIED, Topic.RESOLVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What there is to send by: the names of the team's bots, whether a host app is told, and the host that Message-IDs name."""
+
+    bots: tuple[str, ...]
+    hook: bool
+    host: str
+
+    @classmethod
+    def of(cls, channels: Iterable[str], base_url: str) -> Ways:
+        """Return the ways that these channels are."""
+        host = urlsplit(base_url).hostname or ""
+        names = set(channels)
+        return cls(tuple(sorted(names - {MAIL, HOOK})), HOOK in names, host if re.fullmatch(r"[a-z0-9.-]{1,60}", host) else "localhost")
+
+
+class Recipient(NamedTuple):
+    """Where one message goes. `proven` is false for an address that somebody only wrote down."""
+
+    channel: str
+    address: str
+    follower_id: int | None = None
+    user_id: int | None = None
+    proven: bool = True
+
+
+def due(column: InstrumentedAttribute[datetime], now: datetime) -> ColumnElement[bool]:
+    """What is due by `now`, or so far ahead that the clock must have been set back."""
+    return or_(column <= now, column > now + TOO_FAR)
+
+
+def spread(db: Database, ways: Ways, now: datetime) -> int:
+    """Write the messages of every notice that is ready; return how many notices were spread."""
+    done = 0
+    while True:
+        with db.read() as session:
+            waiting = select(Notice.id).where(Notice.spread_at.is_(None), due(Notice.ready_at, now)).order_by(Notice.id).limit(_BATCH)
+            ready = list(session.scalars(waiting))
+        for id_ in ready:
+            with db.write() as session:
+                notice = session.get_one(Notice, id_)
+                if notice.spread_at is None:
+                    _write(session, notice, ways, now)
+                    done += 1
+        if len(ready) < _BATCH:
+            return done
+
+
+def _write(session: Session, notice: Notice, ways: Ways, now: datetime) -> None:
+    notice.spread_at = now
+    found: dict[tuple[str, str], Recipient] = {}
+    for one in recipients(session, notice, ways):
+        found.setdefault((one.channel, one.address.lower()), one)
+    full = _told_enough(session, [one for one in found.values() if not one.proven], now)
+    rows = [_row(notice, one, ways, now, full=not one.proven and not full.isdisjoint({one.address, one.follower_id})) for one in found.values()]
+    if rows:
+        session.execute(insert(Message), rows)
+
+
+def _row(notice: Notice, one: Recipient, ways: Ways, now: datetime, *, full: bool) -> dict[str, Any]:
+    return {
+        "notice_id": notice.id,
+        "channel": one.channel,
+        "address": one.address,
+        "follower_id": one.follower_id,
+        "user_id": one.user_id,
+        "message_id": f"<{now:%Y%m%dT%H%M%SZ}.{secrets.token_hex(10)}@{ways.host}>",
+        "created_at": now,
+        "next_at": now,
+        "tries": 0,
+        "ended_at": now if full else None,
+        "ended_as": "void" if full else "",
+        "error": "今天发给这个未核实的邮箱（或由这个提问发出）的已经够多" if full else "",
+    }
+
+
+def recipients(session: Session, notice: Notice, ways: Ways) -> Iterator[Recipient]:
+    """Yield whom a notice is for, as things are now; nobody when what it tells was taken back."""
+    event = session.get(TicketEvent, notice.event_id) if notice.event_id is not None else None
+    if event is not None and taken_back(session, event):
+        return
+    topic = Topic(notice.kind)
+    if topic is Topic.RECEIVED:
+        share = session.get_one(Follower, notice.follower_id)
+        yield from _to_shares(session, [share], ways)
+    elif event is not None and topic in _TO_ASKERS:
+        yield from _to_shares(session, _askers(session, event, topic), ways)
+    yield from _to_agents(session, notice, topic, event, ways)
+
+
+def taken_back(session: Session, event: TicketEvent) -> bool:
+    """Tell whether an event no longer counts."""
+    return session.scalar(select(TicketEvent.id).where(TicketEvent.undoes == event.id).limit(1)) is not None
+
+
+def onward(session: Session, share: Follower) -> Follower:
+    """Return the share in which a person's page goes on: their own, unless their ticket was put together with another that they were in."""
+    while share.goes_on is not None:
+        share = session.get_one(Follower, share.goes_on)
+    return share
+
+
+def account_of(person: str) -> int | None:
+    """Return the id of the account that a person is, None for who has none."""
+    kind, _, id_ = person.partition(":")
+    return int(id_) if kind == "u" and id_.isascii() and id_.isdigit() else None
+
+
+def ways_to(person: str, contact: str, accounts: Mapping[int, User], *, hook: bool) -> list[tuple[str, str, bool]]:
+    """Return by which channel and under which address a person can be told, and whether it is known to be theirs.
+
+    The mail of their account, else an address in what they wrote as their contact; a host app's person by that app too.
+    """
+    ways = [(HOOK, person, True)] if hook and subject_of(person) is not None else []
+    account = account_of(person)
+    if account is not None:
+        user = accounts.get(account)
+        if user is None or user.disabled_at is not None:
+            return []
+        if user.mail:
+            return [(MAIL, user.mail, True)]
+    written = address_in(contact).lower()  # capitals make no other mailbox, but would make another count
+    return [*ways, (MAIL, written, False)] if written else ways
+
+
+def _askers(session: Session, event: TicketEvent, topic: Topic) -> Iterator[Follower]:
+    """Yield the shares of those who were in the ticket when it happened and are to be told, wherever they are by now; not who did it."""
+    if event.follower_id is not None and event.actor != ASKER:
+        yield onward(session, session.get_one(Follower, event.follower_id))
+        return
+    moves = select(TicketEvent.data).where(
+        TicketEvent.ticket_number == event.ticket_number, TicketEvent.id > event.id, TicketEvent.kind.in_([Kind.MERGED.value, Kind.MOVED_OUT.value])
+    )
+    gone = [int(share) for data in session.scalars(moves) for share in (data or {}).get("followers", ())]
+    here = or_(Follower.ticket_number == event.ticket_number, Follower.id.in_(gone))
+    listed = select(Follower).where(here, Follower.joined_at <= event.at, or_(Follower.withdrawn_at.is_(None), Follower.goes_on.is_not(None)))
+    for share in session.scalars(listed.order_by(Follower.id)):
+        told = onward(session, share)
+        if share.id != event.follower_id and (told.waiting or (topic in _ALSO_TO_THOSE_ANSWERED and told.confirmed_at is not None)):
+            yield told
+
+
+def _to_shares(session: Session, shares: Iterable[Follower], ways: Ways) -> Iterator[Recipient]:
+    wanted = [share for share in shares if share.withdrawn_at is None and share.muted_at is None]
+    ids = {account for share in wanted if (account := account_of(share.person)) is not None}
+    accounts = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
+    for share in wanted:
+        for channel, address, proven in ways_to(share.person, share.contact, accounts, hook=ways.hook):
+            yield Recipient(channel, address, follower_id=share.id, proven=proven)
+
+
+def _to_agents(session: Session, notice: Notice, topic: Topic, event: TicketEvent | None, ways: Ways) -> Iterator[Recipient]:
+    users: Iterable[User] = ()
+    if event is not None and topic in {Topic.ASSIGNED, Topic.ADDED, Topic.REOPENED}:
+        assignee = event.target if topic is Topic.ASSIGNED else session.get_one(Ticket, event.ticket_number).assignee
+        users = session.scalars(select(User).where(User.name == assignee, User.name != event.actor))
+    elif event is not None and topic is Topic.ESCALATED:
+        users = [user for user in _level(session, event.target) if user.name != event.actor]
+    elif notice.user_id is not None:
+        users = session.scalars(select(User).where(User.id == notice.user_id))
+    muted: Collection[int] = set(session.scalars(select(Mute.user_id).where(Mute.ticket_number == notice.ticket_number))) if notice.ticket_number else ()
+    for user in users:
+        if user.mail and user.disabled_at is None and user.id not in muted and not (topic is Topic.ALARMED and user.quiet):
+            yield Recipient(MAIL, user.mail, user_id=user.id)
+    if topic is Topic.ESCALATED or (topic is Topic.ALARMED and notice.user_id is None):
+        yield from (Recipient(bot, TEAM) for bot in ways.bots)
+
+
+def _level(session: Session, level: str) -> list[User]:
+    """Return who looks at tickets of a level and can be told; where nobody does, the administrators."""
+    tellable = (User.disabled_at.is_(None), User.mail != "")
+    of_level = list(session.scalars(select(User).where(User.level == level, *tellable)))
+    return of_level or list(session.scalars(select(User).where(User.role == Role.ADMINISTRATOR.value, *tellable)))
+
+
+def _told_enough(session: Session, unproven: Collection[Recipient], now: datetime) -> set[object]:
+    """Return the addresses, and the ids of the shares, that have had their mails of this day."""
+    if not unproven:
+        return set()
+    today = and_(Message.created_at > now - timedelta(days=1), Message.created_at < now + TOO_FAR, Message.channel == MAIL, Message.ended_as != "void")
+    sent = select(Message.address).where(Message.address.in_({one.address for one in unproven}), Message.user_id.is_(None), today).group_by(Message.address)
+    full: set[object] = set(session.scalars(sent.having(func.count() >= A_DAY)))
+    of_share = select(Message.follower_id, Message.address).where(Message.follower_id.in_({one.follower_id for one in unproven}), today).distinct()
+    told: dict[int | None, set[str]] = {}
+    for follower, address in session.execute(of_share):
+        told.setdefault(follower, set()).add(address)
+    crowded = {one.follower_id for one in unproven if len(told.get(one.follower_id, set()) | {one.address}) > ADDRESSES}
+    return full | crowded

@@ -10,6 +10,8 @@ from sqlalchemy import delete, func, or_, select, update
 
 from kb.accounts.models import User
 from kb.errors import NotFoundError
+from kb.notifications import messages
+from kb.notifications.spreading import account_of
 from kb.reading.models import Feedback
 from kb.search.models import Intent
 from kb.tickets import history, progress
@@ -59,6 +61,7 @@ def export(session: Session, person: str) -> dict[str, Any]:
             for one in intents
         ],
         "tickets": [_share(one) for one in followed],
+        "messages": messages.export(session, [one.id for one in followed], account_of(person)),
         "feedback": [
             {"at": one.at.isoformat(), "article": one.article, "anchor": one.anchor, "helpful": one.helpful, "reason": one.reason} for one in feedback
         ],
@@ -107,8 +110,9 @@ def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[s
             one.person, one.token, one.wording, one.contact = f"gone:{secrets.token_hex(8)}", secrets.token_urlsafe(24), "", ""
             one.waiting = one.waiting and one.ticket.open
             history.count_people(one.ticket, now)
+        told = messages.forget(session, ids, account_of(person))
         asked = session.execute(delete(Intent).where(Intent.person == person)).rowcount  # type: ignore[attr-defined]
         nobody = func.concat("gone:", Feedback.id)
         said = session.execute(update(Feedback).where(Feedback.person == person).values(person=nobody, reason="")).rowcount  # type: ignore[attr-defined]
     remove_contents(db, files, digests)
-    return {"questions": int(asked), "tickets": len(followed), "details": len(details), "files": len(attached), "feedback": int(said)}
+    return {"questions": int(asked), "tickets": len(followed), "details": len(details), "files": len(attached), "messages": told, "feedback": int(said)}

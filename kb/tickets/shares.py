@@ -10,6 +10,8 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased, joinedload
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
+from kb.mail_address import address_in
+from kb.notifications import outbox
 from kb.tickets import history
 from kb.tickets.models import Detail, Follower, Phrasing, Ticket, TicketEvent
 from kb.tickets.standing import ASKER, NEWS, SYSTEM, Kind, State
@@ -65,6 +67,7 @@ def join(ticket: Ticket, person: str, wording: Wording, now: datetime, *, receip
     session = history.session_of(ticket)
     session.flush()
     follower = of(session, ticket, person)
+    waited = follower is not None and follower.withdrawn_at is None and follower.waiting
     if follower is None:
         token = secrets.token_urlsafe(24)
         follower = Follower(ticket_number=ticket.number, person=person, token=token, wording=wording.text, waiting=receipt, joined_at=now, contact="")
@@ -81,6 +84,8 @@ def join(ticket: Ticket, person: str, wording: Wording, now: datetime, *, receip
         phrasing.last_at = now
         history.count_asked(ticket, phrasing, 1)
     history.count_people(ticket, now)
+    if receipt and not waited:
+        outbox.note_received(session, follower, now)
     return follower
 
 
@@ -176,8 +181,11 @@ def add_details(follower: Follower, details: str, contact: str | None, now: date
         raise InvalidRequestError("too_long", f"补充说明最多 {MAX_TEXT} 字，联系方式最多 {MAX_CONTACT} 字。请删减后再提交。")
     require_share(follower)
     answers = bool(contact) and contact != follower.contact and follower.ticket.state == State.WAITING
+    reachable_anew = address_in(contact) not in {"", address_in(follower.contact)}
     follower.contact = contact
     session = history.session_of(follower.ticket)
+    if reachable_anew and follower.ticket.open:
+        outbox.note_received(session, follower, now)
     last = session.scalar(select(TicketEvent).where(TicketEvent.follower_id == follower.id).order_by(TicketEvent.id.desc()).limit(1))
     if details and not (last is not None and last.kind == Kind.ADDED and last.text == details):
         history.record(follower.ticket, Kind.ADDED, now, ASKER, private=details, follower=follower)
@@ -273,6 +281,12 @@ def seen_by(follower: Follower) -> list[TicketEvent]:
     spoken = TicketEvent.kind.in_([kind.value for kind in _TOLD | {Kind.ADDED, Kind.RATED}])
     query = select(TicketEvent).where(_readable(follower), spoken).order_by(TicketEvent.id)
     return list(history.session_of(follower.ticket).scalars(query.options(joinedload(TicketEvent.detail))))
+
+
+def may_read(follower: Follower, event: TicketEvent) -> bool:
+    """Tell whether a person may read an event of their ticket."""
+    session = history.session_of(follower.ticket)
+    return session.scalar(select(TicketEvent.id).where(TicketEvent.id == event.id, _readable(follower))) is not None
 
 
 def last_news(follower: Follower) -> datetime | None:

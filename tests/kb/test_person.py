@@ -50,7 +50,7 @@ def test_the_export_holds_everything_that_the_person_said_and_was_told_and_nobod
 
 def test_who_is_forgotten_is_nowhere_any_more_and_still_counted_as_somebody(services, known, asker, ticket, rows, now, log):
     removed = person.forget(services.db, services.files, known, now)
-    assert removed == {"questions": 1, "tickets": 1, "details": 2, "files": 1, "feedback": 1}
+    assert removed == {"questions": 1, "tickets": 1, "details": 2, "files": 1, "messages": 0, "feedback": 1}
     left = repr(rows()) + log()
     gone = (*SECRETS, known, ticket["token"], "看不懂", "打印机卡纸", "清单.csv")
     assert not [text for text in gone if text in left]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, jsonify, request
 
 from kb.errors import InvalidRequestError
-from kb.tickets import progress, shares
+from kb.tickets import countdown, progress, shares
 from kb.tickets.pages import Sent, add_file, perform, remove_file
 from kb.tickets.shares import MAX_CONTACT, MAX_TEXT, MAX_WORD
 from kb.tickets.standing import NEWS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from indexer.published import Published
     from kb.services import Services
+    from kb.tickets.countdown import Expected
     from kb.tickets.models import Attachment, Follower
     from kb.tickets.progress import Entry
 
@@ -31,7 +32,9 @@ def blueprint(services: Services) -> Blueprint:
     @views.get("/<token>")
     def ticket(token: str) -> ResponseReturnValue:
         with services.db.read() as session:
-            return jsonify(_told(shares.share(session, token), token, services.library.current(), services.config.base_url))
+            mine = shares.share(session, token)
+            told = _told(mine, token, services.library.current(), services.config.base_url)
+            return jsonify(told | {"expected": _expected(countdown.expected(mine, services.policies, services.now(), asked=told["asked"] is not None))})
 
     @views.post("/<token>/<action>")
     def act(token: str, action: str) -> ResponseReturnValue:
@@ -116,6 +119,14 @@ def _told(mine: Follower, token: str, published: Published, base_url: str) -> di
         "satisfaction": mine.satisfaction,
         "url": f"{base_url}/t/{token}",
     }
+
+
+def _expected(found: Expected | None) -> dict[str, Any] | None:
+    """Return what a person may expect next, None when nothing is promised."""
+    if found is None:
+        return None
+    words = "。".join(filter(None, (found.words, found.resting)))
+    return {"what": found.what, "at": found.at.isoformat() if found.at else None, "late": found.late, "words": words}
 
 
 def _entry(entry: Entry, published: Published, base_url: str) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from indexer.text import folded
 from kb.accounts import sign_in
 from kb.accounts.roles import Right
 from kb.errors import InvalidRequestError
-from kb.tickets import bulk, history, queue
+from kb.tickets import bulk, countdown, history, queue
 from kb.tickets.bulk import Span
 from kb.tickets.queue import Choice, Sort, View
 from kb.tickets.standing import Kind, State
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
 from kb.web.forms import clean, number_arg
 from kb.web.visitor import require
-from kb.web.wording import state_name
+from kb.web.wording import LEVEL_NAMES, state_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 VIEWS = {
     View.OPEN: "待处理",
+    View.NEAR: "即将超时",
     View.MINE: "我的",
     View.UNASSIGNED: "未分配",
     View.ASKED: "等待用户",
@@ -44,7 +45,7 @@ VIEWS = {
     View.DONE: "已结束",
     View.ALL: "全部",
 }
-SORTS = {Sort.DEMAND: "等的人多在前", Sort.NEWEST: "新提的在前", Sort.RESTING: "最久没动在前"}
+SORTS = {Sort.URGENT: "紧急在前", Sort.DUE: "先到期在前", Sort.DEMAND: "等的人多在前", Sort.NEWEST: "新提的在前", Sort.RESTING: "最久没动在前"}
 RULES = {
     "answers": "“answers” 写的工单不对",
     "audience": "“audience” 写的人群不对",
@@ -108,6 +109,7 @@ def blueprint(services: Services) -> Blueprint:
             if named := _NUMBER.fullmatch(folded(choice.words)):
                 return redirect(f"/desk/{history.find(session, int(named[1])).number}", 303)
             page = queue.page(session, choice, after=request.args.get("after", ""), before=request.args.get("before", ""))
+            now = services.now()
             return render_template(
                 "tickets/queue.html",
                 page=page,
@@ -117,7 +119,9 @@ def blueprint(services: Services) -> Blueprint:
                 agents={name: name for name in sign_in.names_of_those_who_may(session, Right.DESK)},
                 notice=_notice(session, staff),
                 modules={module.id: module.name for module in services.library.current().modules},
-                now=services.now(),
+                now=now,
+                countdowns={ticket.number: countdown.of_row(ticket, services.policies, now) for ticket in page.tickets},
+                levels=LEVEL_NAMES,
                 views=VIEWS,
                 sorts=SORTS,
                 states={state.value: state_name(state) for state in State},
@@ -176,8 +180,11 @@ def choice_of(address: Mapping[str, str], agent: str) -> Choice:
     return Choice(agent, View(view), Sort(sort), words=asked.get("q", ""), **filters)
 
 
+_USUAL: dict[str, Sort] = {View.NEAR: Sort.DUE, View.DONE: Sort.NEWEST}
+
+
 def _usual_sort(view: str) -> Sort:
-    return Sort.NEWEST if view == View.DONE else Sort.DEMAND
+    return _USUAL.get(view, Sort.URGENT)
 
 
 def _address(choice: Choice, **changes: str) -> str:
@@ -251,7 +258,7 @@ def in_words(problem: str) -> str:
 
 
 def _waits_on(ticket: Ticket) -> str:
-    """Return whose turn it is."""
+    """Return whose turn it is, where no time runs that says so."""
     if ticket.state in {State.WAITING, State.RESOLVED}:
         return "提问人"
     return "客服" if ticket.open and ticket.waiting else ""

@@ -11,16 +11,18 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from indexer.published import EVERYONE
 from kb.accounts.roles import Right
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import dossier, history, lifecycle, presence, queue
+from kb.tickets import countdown, dossier, history, lifecycle, presence, queue
 from kb.tickets.desk import choice_of
 from kb.tickets.draft import draft
 from kb.tickets.models import Attachment, Follower
 from kb.tickets.shares import MAX_TEXT
+from kb.tickets.standing import Level
 from kb.tickets.steps import STEPS, UNTIL, Sent, take
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
 from kb.web.downloads import download
 from kb.web.forms import clean, number_arg
 from kb.web.visitor import require
+from kb.web.wording import LEVEL_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from kb.accounts.sign_in import Staff
     from kb.services import Services
+    from kb.tickets.models import Ticket
 
 _MOST = 2**31 - 1
 _LONGEST_VIEW = 400
@@ -138,6 +141,7 @@ _STILL: dict[str, Callable[[str], str]] = {
     "category": lambda value: f"改为“{CATEGORY_NAMES[Category(value)]}”" if value in CATEGORY_NAMES else "改类别",
     "priority": lambda value: f"改为“{PRIORITY_NAMES[Priority(value)]}”" if value in PRIORITY_NAMES else "改优先级",
     "module": lambda _: "改模块",
+    "escalate": lambda level: f"升级给{LEVEL_NAMES[Level(level)]}" if level in set(Level) else "升级",
     "split": lambda _: "拆成新工单",
     "move": lambda _: "移过去",
     "merge": lambda _: "并过去",
@@ -205,6 +209,9 @@ def _page(
             "tickets/desk_ticket.html",
             it=found,
             ticket=found.ticket,
+            times=countdown.of_ticket(found.ticket, services.policies, now),
+            levels={level.value: name for level, name in LEVEL_NAMES.items() if name and not _looks(found.ticket, level)},
+            level=LEVEL_NAMES[Level(found.ticket.escalated)],
             articles=articles,
             agents={name: name for name in found.agents},
             staff=staff,
@@ -224,3 +231,9 @@ def _page(
             categories={category.value: name for category, name in CATEGORY_NAMES.items()},
             priorities={priority.value: name for priority, name in PRIORITY_NAMES.items()},
         )
+
+
+def _looks(ticket: Ticket, level: Level) -> bool:
+    """Tell whether a level, or one above it, looks at a ticket already."""
+    levels = list(Level)
+    return levels.index(Level(ticket.escalated)) >= levels.index(level)

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.files import MAX_NAME
-from kb.tickets import attachments, progress, shares
+from kb.tickets import attachments, countdown, progress, shares
 from kb.tickets.retention import KEPT, remove_contents
 from kb.tickets.standing import NEWS
 from kb.web.downloads import download
@@ -47,10 +47,12 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.get("/mine")
     def mine() -> ResponseReturnValue:
-        person = visitor().person
+        person, now = visitor().person, services.now()
         with services.db.read() as session:
-            found = progress.overview(session, person, services.now()) if person else progress.Overview()
-            return render_template("tickets/mine.html", found=found)
+            found = progress.overview(session, person, now) if person else progress.Overview()
+            waiting = [line.share for line in (*found.waiting, *found.answered)]
+            expected = {share.id: countdown.expected(share, services.policies, now, asked=False) for share in waiting}
+            return render_template("tickets/mine.html", found=found, expected=expected)
 
     @views.get("/t/<token>")
     def ticket(token: str) -> ResponseReturnValue:
@@ -193,6 +195,7 @@ def _page(
             ticket=mine.ticket,
             token=token,
             way=(way := progress.of(mine)),
+            expected=countdown.expected(mine, services.policies, services.now(), asked=way.question is not None),
             last=max((entry.id for entry in way.thread), default=0),
             done=shares.done(mine),
             files={one.id: one for one in mine.files},

@@ -127,6 +127,10 @@ def _file(turn: _Turn) -> None:
     lifecycle.file(turn.ticket, turn.sent.value or "", turn.staff.name, turn.now, [module.id for module in turn.published.modules])
 
 
+def _escalate(turn: _Turn) -> None:
+    lifecycle.escalate(turn.ticket, turn.sent.value or "", turn.sent.body, turn.staff.name, turn.now)
+
+
 def _say(turn: _Turn) -> None:
     """Reply, ask or note, as the composer's mode says; a reply to all may be made public with it."""
     ticket, sent, agent, now = turn.ticket, turn.sent, turn.staff.name, turn.now
@@ -219,6 +223,7 @@ STEPS: dict[str, Callable[[_Turn], None]] = {
     "category": _categorise,
     "priority": _prioritise,
     "module": _file,
+    "escalate": _escalate,
     "reply": _say,
     "resolve": _resolve,
     "publish": _publish,

@@ -249,3 +249,16 @@ def test_an_equal_file_of_two_people_stays_while_one_of_them_has_it(asker, secon
     assert act(asker, ticket, f"files/{hers['id']}/remove").status_code == 404
     act(asker, ticket, f"files/{mine['id']}/remove")
     assert second_asker.get(hers["url"].removeprefix("http://localhost")).data == PNG
+
+
+def test_what_to_expect_is_told_with_its_moment_and_nothing_once_it_has_ended(asker, agent, ticket):
+    assert told(asker, ticket)["expected"] == {
+        "what": "reply",
+        "at": "2026-11-23T01:00:00+00:00",
+        "late": False,
+        "words": "预计 11月23日（周一）09:00 前回复。现在是休息时间，客服 11月23日（周一）08:30 上班",
+    }
+    agent.submit("/desk/1001", "/desk/1001/reply", body="哪一台？", mode="ask")
+    assert told(asker, ticket)["expected"] == {"what": "solution", "at": None, "late": False, "words": "等你补充后继续"}
+    agent.submit("/desk/1001", "/desk/1001/resolve", body="换一台", mode="reply")
+    assert told(asker, ticket)["expected"] is None

@@ -12,6 +12,7 @@ from indexer.lint import lint
 from indexer.lint import read as read_corpus
 from indexer.source import read_folder
 from kb.tickets import history, lifecycle, shares
+from kb.tickets.alarms import sweep
 from kb.tickets.shares import Wording
 from tests.kb.conftest import ROOT
 
@@ -71,6 +72,7 @@ def test_taking_replying_and_resolving_are_told_with_who_did_it(agent, ticket, r
     assert "所有提问的人都会看到答案" in agent.get(answer.location).text
     assert [event[2:5:2] for event in rows()["ticket_events"]] == [
         ("opened", "asker"),
+        ("awaited", "system"),
         ("assigned", "客服小林"),
         ("replied", "客服小林"),
         ("resolved", "客服小林"),
@@ -239,14 +241,38 @@ def test_a_row_says_what_is_asked_who_waits_on_whom_and_how_it_is_filed(queue_of
         lifecycle.assign(history.find(session, 1001), "王敏", "王敏", clock() - timedelta(minutes=5))
     page = client.page("/desk")
     row = page.text.split("变化")[1].split("改成…")[0]
-    for word in ("紧急", "发票" * 60, "T-1001", "1 /1 人", "已有人接手", "客服", "王敏", "发票", "系统故障", "3 小时", "5 分钟"):
+    for word in ("紧急", "发票" * 60, "T-1001", "1 /1 人", "已有人接手", "回复剩 5 分钟", "王敏", "发票", "系统故障", "3 小时"):
         assert word in row, word
     assert ("a", {"href": "/desk/1001", "title": "发票" * 60}) in page.elements
     assert "/desk/1001" in page.links[: page.links.index("/desk?view=open")], "the first ticket is one key away"
 
 
+def test_a_row_says_until_when_and_who_else_looks_and_what_is_late_stands_in_a_view_of_its_own(queue_of, services, clock):
+    clock.forward(minutes=-45)
+    client = queue_of("打印机卡纸", "食堂几点开门", "班车时刻表")
+    with services.db.write() as session:
+        lifecycle.ask(history.find(session, 1002), "哪个食堂", "王敏", clock())
+        lifecycle.escalate(history.find(session, 1003), "manager", "", "王敏", clock())
+        lifecycle.reply(history.find(session, 1003), "在查", "王敏", clock())
+    clock.forward(minutes=45)
+    sweep(services.db, services.policies, {}, clock())
+    page = client.page("/desk?view=all")
+    for words in ("回复已超 15 分钟", "等提问人，暂停计时", "解决剩 6 小时", "已升级·服务主管", "即将超时 1"):
+        assert words in page.text, words
+    assert ("time", {"datetime": "2026-11-20T09:15:00+00:00", "title": "11月20日 17:15 到期"}) in page.elements
+    late = [given["class"] for tag, given in page.elements if tag == "td" and given.get("class", "").startswith("turn")]
+    assert sorted(late) == ["turn", "turn late", "turn paused"]
+    near = client.page("/desk?view=near")
+    assert _shown(near) == ["/desk/1001"]
+    assert ("option", {"value": "due", "selected": ""}) in near.elements, "what is due first stands first"
+    assert client.get("/desk/counts?view=near&since=0").json["counts"]["near"] == 1
+    assert "next" not in {given.get("rel") for _, given in client.page("/desk/1001?from=view%3Dnear").elements}, "it is the only one of that view"
+    assert "next" in {given.get("rel") for _, given in client.page("/desk/1001?from=view%3Dall").elements}
+
+
 def test_views_have_their_counts_and_say_what_to_do_when_they_are_empty(agent, ticket):
     for view, next_step in (
+        ("near", "没有快到时限的工单"),
         ("mine", "/desk?view=unassigned"),
         ("suggested", "没有这样的工单"),
         ("asked", "追问"),
@@ -255,7 +281,7 @@ def test_views_have_their_counts_and_say_what_to_do_when_they_are_empty(agent, t
     ):
         assert next_step in agent.get(f"/desk?view={view}").text, view
     text = agent.page("/desk").text
-    assert "待处理 1 我的 0 未分配 1 等待用户 0 可能已回答 0 无人等待 0 已结束 0 全部 1" in text
+    assert "待处理 1 即将超时 0 我的 0 未分配 1 等待用户 0 可能已回答 0 无人等待 0 已结束 0 全部 1" in text
 
 
 def test_the_address_says_which_tickets_are_shown_and_each_filter_can_be_taken_off(queue_of):
@@ -402,7 +428,7 @@ def test_a_step_leads_back_to_the_desk_and_nowhere_else(queue_of):
 def test_counts_are_answered_with_304_while_nothing_changes_and_tell_what_is_new(queue_of, asker):
     client = queue_of("打印机卡纸")
     first = client.get("/desk/counts?since=1001&view=open")
-    assert first.json == {"counts": {"all": 1, "asked": 0, "done": 0, "mine": 0, "open": 1, "silent": 0, "suggested": 0, "unassigned": 1}, "new": 0}
+    assert first.json == {"counts": {"all": 1, "asked": 0, "done": 0, "mine": 0, "near": 0, "open": 1, "silent": 0, "suggested": 0, "unassigned": 1}, "new": 0}
     again = client.get("/desk/counts?since=1001&view=open", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
     asker.ask("食堂几点开门")

@@ -12,6 +12,7 @@ from sqlalchemy import event, select
 
 from kb.errors import InvalidRequestError
 from kb.tickets import dossier, history, lifecycle, shares
+from kb.tickets.alarms import sweep
 from kb.tickets.models import Attachment, Detail, Presence, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import Wording
 from kb.tickets.steps import until
@@ -26,11 +27,11 @@ def colleague(signed_in):
 
 @pytest.fixture
 def kinds(services):
-    """Return what has happened to a ticket, the opening, and the taking that goes with an answer, aside."""
+    """Return what has happened to a ticket, the opening, that somebody waits, and the taking that goes with an answer, aside."""
 
     def read_(number: int = 1001) -> list[str]:
         with services.db.read() as session:
-            return [one.kind for one in history.find(session, number).events if one.kind not in {"opened", "assigned"}]
+            return [one.kind for one in history.find(session, number).events if one.kind not in {"opened", "awaited", "assigned"}]
 
     return read_
 
@@ -566,3 +567,63 @@ def test_every_kind_of_event_has_words(agent, ticket, services, read):
     text = read(agent.get(PAGE).text).text
     for words in ("放回未分配", "类别改为 未定", "模块改为 未归类", "评价 4 分", "问法移回 T-1001", "先前建议的文章不再合适", "撤下公开回复"):
         assert words in text
+
+
+# Promised times
+
+
+def test_the_head_says_what_is_promised_and_how_it_stands(agent, clock, open_one, read):
+    clock.forward(minutes=-40)
+    open_one("打印机卡纸")
+    clock.forward(minutes=40)
+    text = read(agent.get(PAGE).text).text
+    assert "首次响应 11月20日 17:20 前，已超 10 分钟 解决 11月23日 16:50 前，剩 6 小时 时限 普通：30 分钟内回复，1 个工作日内解决" in text
+
+
+def test_an_agent_lets_others_look_at_a_ticket_says_why_to_colleagues_only_and_takes_it_back(agent, asker, ticket, services, kinds):
+    answer = agent.submit(PAGE, f"{PAGE}/escalate", value="second", body="要改接口，我没有权限")
+    assert (answer.status_code, answer.location) == (303, f"{PAGE}?done=escalate")
+    page = agent.page(answer.location)
+    for words in ("已升级给二线。", "已升级·二线", "客服小林 升级给二线", "要改接口，我没有权限"):
+        assert words in page.text, words
+    assert "要改接口" not in asker.get(ticket["path"]).text
+    assert "要改接口" not in asker.get(f"/api/v1/tickets/{ticket['path'].removeprefix('/t/')}").text
+    assert page.form(f"{PAGE}/escalate", {"value": ""})["buttons"]["value"] == ["manager"], "the second line looks already"
+    with services.db.read() as session:
+        assert history.find(session, 1001).escalated == "second"
+    assert agent.submit(answer.location, f"{PAGE}/undo").status_code == 303
+    assert "已升级·" not in agent.page(PAGE).text
+    assert kinds() == ["escalated", "undone"]
+
+
+def test_the_same_level_again_or_a_lower_one_changes_nothing(agent, ticket, rows):
+    agent.submit(PAGE, f"{PAGE}/escalate", value="manager")
+    before = rows()["ticket_events"]
+    for level in ("manager", "second"):
+        assert agent.post(f"{PAGE}/escalate", data={"csrf_token": agent.token(), "value": level}).status_code == 303
+    assert rows()["ticket_events"] == before
+
+
+@pytest.mark.parametrize("level", ["", "third", "Second", "administrator"])
+def test_a_level_that_there_is_not_is_refused(agent, ticket, rows, level):
+    before = rows()
+    answer = agent.post(f"{PAGE}/escalate", data={"csrf_token": agent.token(), "value": level, "body": "帮我看看"})
+    assert answer.status_code == 400
+    assert "请从列表里选" in answer.text
+    assert "帮我看看" in answer.text
+    assert rows() == before
+
+
+def test_a_ticket_that_has_ended_is_not_escalated(agent, ticket):
+    agent.submit(PAGE, f"{PAGE}/resolve", body="换一台")
+    assert agent.post(f"{PAGE}/escalate", data={"csrf_token": agent.token(), "value": "second"}).status_code == 409
+    assert "升级给" not in agent.page(PAGE).text
+
+
+def test_reminders_and_escalations_by_the_clock_stop_nobody_who_is_writing_an_answer(agent, ticket, services, clock):
+    form = agent.page(PAGE).form(f"{PAGE}/reply", {"body": ""})["fields"] | {"body": "换一台"}
+    clock.forward(days=10)
+    clock.at = clock.at.replace(hour=2)
+    assert sweep(services.db, services.policies, {}, clock()).escalated == 1
+    clock.at -= timedelta(days=10)
+    assert agent.post(f"{PAGE}/reply", data=form).status_code == 303

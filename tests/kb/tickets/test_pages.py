@@ -476,3 +476,18 @@ def test_my_questions_take_few_queries_however_many_there_are(asker, services, c
         with statements() as seen:
             assert len(progress.overview(session, person, clock()).waiting) == 6
     assert len(seen) <= 5
+
+
+def test_who_waits_reads_by_when_somebody_answers_and_when_people_work_again(asker, agent_does, ticket):
+    """It is half past five on a Friday."""
+    says = "预计 11月23日（周一）09:00 前回复"
+    page = asker.page(ticket["path"])
+    assert says in page.text
+    assert "现在是休息时间，客服 11月23日（周一）08:30 上班。" in page.text
+    assert ("time", {"datetime": "2026-11-23T01:00:00+00:00"}) in page.elements
+    assert says in asker.page("/mine").text
+    agent_does(lifecycle.ask, body="哪一台")
+    assert "等你补充后继续" in asker.page(ticket["path"]).text
+    agent_does(lifecycle.resolve, body="换一台")
+    assert "预计" not in asker.page(ticket["path"]).text
+    assert "预计" not in asker.page("/mine").text

@@ -24,7 +24,7 @@ def add(db, now):
         with db.write() as session:
             ticket = history.open_ticket(session, question, now + timedelta(minutes=at), **filed)
             for person in range(waiting + silent):
-                shares.join(ticket, f"{ticket.number}-{person}", Wording(question, question), now, receipt=person < waiting)
+                shares.join(ticket, f"{ticket.number}-{person}", Wording(question, question), now + timedelta(minutes=at), receipt=person < waiting)
             then(ticket)
             return ticket.number
 
@@ -42,6 +42,15 @@ def desk(db):
     return desk_
 
 
+def _due(at, alarm=""):
+    """Let a ticket be due, as a look at the clocks does."""
+
+    def then(ticket):
+        ticket.due_at, ticket.alarm = at, alarm
+
+    return then
+
+
 @pytest.fixture
 def one_of_each(add, now):
     """A ticket in every state, and some more."""
@@ -50,6 +59,7 @@ def one_of_each(add, now):
         "mine": add(then=lambda ticket: lifecycle.assign(ticket, "王敏", "王敏", now)),
         "theirs": add(then=lambda ticket: lifecycle.assign(ticket, "陈晨", "王敏", now)),
         "asked": add(then=lambda ticket: lifecycle.ask(ticket, "哪一台", "陈晨", now)),
+        "near": add(then=_due(now, "response_near")),
         "suggested": add(then=lambda ticket: lifecycle.suggest(ticket, "mobile/no-notifications", now)),
         "silent": add(waiting=0, silent=2),
         "resolved": add(then=lambda ticket: lifecycle.resolve(ticket, "王敏", now, body="换一台")),
@@ -60,14 +70,15 @@ def one_of_each(add, now):
 @pytest.mark.parametrize(
     ("view", "expected"),
     [
-        (View.OPEN, {"new", "mine", "theirs", "suggested"}),
+        (View.OPEN, {"new", "mine", "theirs", "near", "suggested"}),
+        (View.NEAR, {"near"}),
         (View.MINE, {"mine"}),
-        (View.UNASSIGNED, {"new", "suggested"}),
+        (View.UNASSIGNED, {"new", "near", "suggested"}),
         (View.ASKED, {"asked"}),
         (View.SUGGESTED, {"suggested"}),
         (View.SILENT, {"silent"}),
         (View.DONE, {"resolved", "spam"}),
-        (View.ALL, {"new", "mine", "theirs", "asked", "suggested", "silent", "resolved", "spam"}),
+        (View.ALL, {"new", "mine", "theirs", "asked", "near", "suggested", "silent", "resolved", "spam"}),
     ],
 )
 def test_a_view_shows_exactly_the_tickets_that_it_counts(db, one_of_each, desk, view, expected):
@@ -87,6 +98,54 @@ def test_demand_counts_those_who_wait_first_then_everybody_then_who_came_first(a
     assert desk() == [many, first, second, loud]
 
 
+def test_what_is_urgent_for_somebody_who_waits_stands_first_and_then_what_most_wait_for(add, desk):
+    usual, many = add(), add(waiting=3)
+    silent = add(waiting=0, silent=1, priority="urgent")
+    high, urgent = add(waiting=2, priority="high"), add(priority="urgent")
+    assert desk() == [urgent, high, many, usual]
+    assert desk(ALL) == [urgent, high, many, usual, silent]
+    assert desk(Choice("王敏", sort=Sort.DEMAND)) == [many, high, usual, urgent]
+
+
+def test_what_is_due_first_stands_first_and_what_is_never_due_last(add, desk, now):
+    never, later, late = add(waiting=2), add(then=_due(now + timedelta(hours=2))), add(then=_due(now - timedelta(days=1), "response_late"))
+    stopped = add(then=lambda ticket: (_due(now)(ticket), lifecycle.ask(ticket, "哪一台", "陈晨", now)))
+    assert desk(Choice("王敏", sort=Sort.DUE)) == [late, later, never]
+    assert desk(Choice("王敏", View.ALL, Sort.DUE)) == [late, later, never, stopped], "while it waits for who asked it is not due"
+    assert desk(Choice("王敏", View.NEAR, Sort.DUE)) == [late]
+
+
+def test_what_is_told_to_be_late_leaves_the_view_while_it_waits_for_who_asked(db, add, desk, now):
+    late = add(then=_due(now, "resolution_late"))
+    with db.write() as session:
+        lifecycle.ask(history.find(session, late), "哪一台", "陈晨", now)
+    assert desk(Choice("王敏", View.NEAR)) == []
+
+
+@pytest.mark.parametrize("view", [View.NEAR, View.OPEN, View.MINE, View.ASKED, View.ALL])
+def test_neighbours_by_what_is_due_are_those_on_the_page(db, add, now, view):
+    """Also of one that left the view while it was on screen: it keeps its place among those that are still there."""
+    taken = [
+        add(then=lambda ticket, at=at: (lifecycle.assign(ticket, "王敏", "王敏", now), _due(now + timedelta(hours=at), "resolution_near")(ticket)))
+        for at in range(4)
+    ]
+    if view is View.ASKED:
+        with db.write() as session:
+            for number in taken:
+                lifecycle.ask(history.find(session, number), "哪一台", "王敏", now)
+    choice = Choice("王敏", view, Sort.DUE)
+    with db.read() as session:
+        shown = queue.page(session, choice).tickets
+        for at, ticket in enumerate(shown):
+            before, after = (shown[place].number if 0 <= place < len(shown) else None for place in (at - 1, at + 1))
+            assert queue.neighbours(session, choice, ticket) == (before, after)
+    if view in {View.NEAR, View.OPEN, View.MINE}:
+        with db.write() as session:
+            lifecycle.resolve(history.find(session, taken[1]), "王敏", now, body="好了")
+        with db.read() as session:
+            assert queue.neighbours(session, choice, history.find(session, taken[1])) == (taken[0], taken[2])
+
+
 def test_other_orders_put_the_newest_first_or_what_has_rested_longest(add, desk):
     moved, rested, last = add(at=30), add(at=10), add(at=20)
     assert desk(Choice("王敏", sort=Sort.NEWEST)) == [last, rested, moved]
@@ -94,9 +153,10 @@ def test_other_orders_put_the_newest_first_or_what_has_rested_longest(add, desk)
 
 
 @pytest.mark.parametrize("sort", Sort)
-def test_pages_show_every_ticket_once_forwards_and_backwards(db, add, monkeypatch, sort):
+def test_pages_show_every_ticket_once_forwards_and_backwards(db, add, monkeypatch, now, sort):
     monkeypatch.setattr(queue, "ROWS", 3)
-    numbers = {add(waiting=1 + at % 2, silent=at % 3, at=at % 4) for at in range(8)}
+    due = iter([now, None, now + timedelta(hours=1), now, None, None, now, now - timedelta(days=1)])
+    numbers = {add(waiting=1 + at % 2, silent=at % 3, at=at % 4, priority=("urgent", "high", "")[at % 3], then=_due(next(due))) for at in range(8)}
     choice = Choice("王敏", sort=sort)
     with db.read() as session:
         pages = [queue.page(session, choice)]
@@ -129,10 +189,10 @@ def test_going_back_to_the_beginning_shows_a_whole_page(db, add, desk, monkeypat
         last = queue.page(session, MINE, after=queue.page(session, MINE).after)
     newest = add(waiting=9)
     assert desk(before=last.before) == numbers[:2]
-    assert desk(before="1-9-9-9999") == [newest, numbers[0]]
+    assert desk(before="1-0-9-9-9999") == [newest, numbers[0]]
 
 
-@pytest.mark.parametrize("place", ["x", "1", "1-1-1", "1-1-1-1-1", "-1-1-1", "1-1-1-", "１-1-1-1", f"1-1-1-{10**20}", "1-1-1-1 or 1"])
+@pytest.mark.parametrize("place", ["x", "1", "1-1-1-1", "1-1-1-1-1-1", "-1-1-1-1", "1-1-1-1-", "１-1-1-1-1", f"1-1-1-1-{10**20}", "1-1-1-1-1 or 1"])
 def test_a_place_that_no_page_named_is_refused(desk, place):
     with pytest.raises(InvalidRequestError, match="第一页"):
         desk(after=place)

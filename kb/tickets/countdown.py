@@ -1,0 +1,170 @@
+"""How the clocks of a ticket read: for the desk in what is left, for who asked in what to expect. Says nothing that the clocks do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from kb.tickets import shares
+from kb.tickets.sla import clocks, round_of
+from kb.tickets.standing import Alarm, Level, State
+from kb.web.wording import LEVEL_NAMES, moment
+from kb.working_days import CHINA
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kb.tickets.models import Follower, Ticket
+    from kb.tickets.sla import Clock, Clocks, Policies, Promise
+
+_MINUTE, _HOUR, _REAL_DAY = 60, 3600, 86_400
+_WEEKDAYS = "一二三四五六日"
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """One clock in words. `tone` is late, near, paused, met or "" while there is time; `at` the moment that it is about, None where there is none."""
+
+    words: str
+    tone: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """All that was promised for a ticket, and how it stands. `raised`: 月结 promises more than its priority does."""
+
+    promised: str
+    raised: bool
+    lines: tuple[tuple[str, Countdown], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What somebody who asked may expect next: `what` is reply or solution, `at` by when (None while it waits for them), `resting` when nobody works now."""
+
+    what: str
+    at: datetime | None
+    late: bool
+    words: str
+    resting: str = ""
+
+
+def of_row(ticket: Ticket, policies: Policies, now: datetime) -> Countdown | None:
+    """Return the clock that counts now, in as few words as a row has room for; None when nobody waits or nothing is promised."""
+    found = clocks(policies, round_of(ticket), now)
+    if found.next is None or not ticket.awaited:
+        return None
+    if not found.next.running:
+        return Countdown("等提问人，暂停计时", "paused")
+    name = "回复" if found.next is found.response else "解决"
+    return Countdown(f"{name}{_left(found.next, _day(policies, found.promise))}", _tone(found.next, now), found.next.due_at)
+
+
+def of_ticket(ticket: Ticket, policies: Policies, now: datetime) -> Times | None:
+    """Return both clocks of a ticket's round with their moments; None when nobody has waited in it, or nothing is promised."""
+    found = clocks(policies, round_of(ticket), now)
+    named = [(name, clock) for name, clock in (("首次响应", found.response), ("解决", found.resolution)) if clock.target is not None]
+    if not ticket.runs or not named:
+        return None
+    usual = policies.promise(ticket.priority, ticket.category, "", None)
+    lines = tuple((name, _line(ticket, found, clock, policies, now)) for name, clock in named)
+    return Times(promised(found.promise, policies), found.promise != usual, lines)
+
+
+def promised(promise: Promise, policies: Policies) -> str:
+    """Return what is promised: 普通：30 分钟内回复，1 个工作日内解决."""
+    day = _day(policies, promise)
+    said = [f"{_whole(seconds, day)}内{deed}" for seconds, deed in ((promise.respond, "回复"), (promise.resolve, "解决")) if seconds is not None]
+    return f"{promise.name}：{'，'.join(said)}" if said else promise.name
+
+
+def expected(mine: Follower, policies: Policies, now: datetime, *, asked: bool) -> Expected | None:
+    """Return what a person may expect; `asked`: an agent waits for their answer. None when they wait for nothing, or nothing is promised."""
+    ticket = mine.ticket
+    found = clocks(policies, round_of(ticket), now)
+    if found.next is None or not mine.waiting or mine.withdrawn_at is not None or shares.done(mine):
+        return None
+    what, deed = ("reply", "回复") if found.next is found.response else ("solution", "解决")
+    if asked:
+        return Expected(what, None, late=False, words="等你补充后继续")
+    if found.next.due_at is None:
+        return None
+    resting = "" if found.promise.always else _resting(policies, now)
+    if found.next.late:
+        return Expected(what, found.next.due_at, late=True, words=f"比预计的晚了，{_told(ticket)}；有进展会马上告诉你", resting=resting)
+    return Expected(what, found.next.due_at, late=False, words=f"预计{_by(found.next.due_at, now)}前{deed}", resting=resting)
+
+
+def _line(ticket: Ticket, found: Clocks, clock: Clock, policies: Policies, now: datetime) -> Countdown:
+    day = _day(policies, found.promise)
+    over = f"，晚了{_span(clock.used - (clock.target or 0), day)}" if clock.late else ""
+    if clock.met_at is not None:
+        met = "回复" if clock is found.response else "解决"
+        return Countdown(f"{moment(clock.met_at)} 已{met}{over or '，按时'}", "late" if clock.late else "met", clock.met_at)
+    if clock.running and clock.due_at is not None:
+        return Countdown(f"{moment(clock.due_at)} 前，{_left(clock, day)}", _tone(clock, now), clock.due_at)
+    if not ticket.open:
+        return Countdown("已结束" + over, "late" if clock.late else "met")
+    why = "等提问人补充" if ticket.state == State.WAITING else "现在没有人在等"
+    return Countdown(f"{why}，暂停计时，{_left(clock, day)}", "late" if clock.late else "paused")
+
+
+def _tone(clock: Clock, now: datetime) -> str:
+    if clock.late:
+        return "late"
+    return "near" if clock.near_at is not None and clock.near_at <= now else ""
+
+
+def _day(policies: Policies, promise: Promise) -> tuple[float, str]:
+    """Return how many seconds count in a day of a promise, and what such days are called."""
+    return (_REAL_DAY, "天") if promise.always else (policies.hours.day, "个工作日")
+
+
+def _left(clock: Clock, day: tuple[float, str]) -> str:
+    """Return how much of a clock's time is left, or by how much it is over."""
+    left = (clock.target or 0) - clock.used
+    return f"已超{_span(-left, day)}" if clock.late else f"剩{_span(left, day)}"
+
+
+def _span(seconds: float, day: tuple[float, str]) -> str:
+    """Return a duration in its largest whole unit, as it stands after a word: ` 12 分钟`."""
+    for unit, name in ((day[0], day[1]), (_HOUR, "小时"), (_MINUTE, "分钟")):
+        if seconds >= unit:
+            return f" {int(seconds // unit)} {name}"
+    return "不到 1 分钟"
+
+
+def _whole(seconds: float, day: tuple[float, str]) -> str:
+    """Return a duration in full: 1 小时 30 分钟."""
+    if seconds % day[0] == 0:
+        return f"{int(seconds // day[0])} {day[1]}"
+    hours, minutes = divmod(round(seconds / _MINUTE), 60)
+    return " ".join(f"{number} {name}" for number, name in ((hours, "小时"), (minutes, "分钟")) if number)
+
+
+def _by(due_at: datetime, now: datetime) -> str:
+    """Return a moment to come as people say it, the started minute as a whole one: 今天 17:10, 11月24日（周二）10:00."""
+    local = (due_at + timedelta(minutes=1, microseconds=-1)).astimezone(CHINA).replace(second=0, microsecond=0)
+    return f"{_day_name(local, now)}{local:%H:%M} "
+
+
+def _day_name(local: datetime, now: datetime) -> str:
+    ahead = (local.date() - now.astimezone(CHINA).date()).days
+    return {0: "今天 ", 1: "明天 "}.get(ahead, f" {local.month}月{local.day}日（周{_WEEKDAYS[local.weekday()]}）")
+
+
+def _resting(policies: Policies, now: datetime) -> str:
+    """Return when people work again, "" while they do."""
+    opens_at = policies.hours.opens_at(now)
+    if opens_at <= now:
+        return ""
+    return f"现在是休息时间，客服{_day_name(opens_at.astimezone(CHINA), now)}{opens_at.astimezone(CHINA):%H:%M} 上班"
+
+
+def _told(ticket: Ticket) -> str:
+    """Return who has been told that a ticket is late, as far as it has been written down that they are."""
+    if ticket.escalated != Level.NONE:
+        return f"已提醒{LEVEL_NAMES[Level(ticket.escalated)]}"
+    return "已提醒客服" if ticket.alarm in {Alarm.RESPONSE_LATE, Alarm.RESOLUTION_LATE} else "客服还在处理"

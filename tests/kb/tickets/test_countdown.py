@@ -1,0 +1,240 @@
+"""What the clocks say in words: in what is left for the desk, in what to expect for who asked, and nothing that is not so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from kb.tickets import countdown, history, lifecycle, shares
+from kb.tickets.alarms import sweep
+from kb.tickets.shares import Wording
+from kb.tickets.sla import SHIPPED, Policies
+
+POLICIES = Policies.read()
+
+
+def at(text, day=23):
+    """Return a time of a day in November 2026 in China; the 23rd is a Monday, the 28th and 29th are days off."""
+    return datetime.fromisoformat(f"2026-11-{day}T{text}:00+08:00")
+
+
+@dataclass
+class Row:
+    """What a row of a ticket has."""
+
+    priority: str = "normal"
+    category: str = "fault"
+    module: str = "office"
+    runs: list = field(default_factory=lambda: [[at("09:00").isoformat(), None]])
+    responded_at: datetime | None = None
+    resolved_at: datetime | None = None
+    ended_at: datetime | None = None
+    state: str = "new"
+    assignee: str = ""
+    alarm: str = ""
+    escalated: str = ""
+    awaited: bool = True
+    open: bool = True
+
+
+@pytest.mark.parametrize(
+    ("row", "now", "words", "tone", "due"),
+    [
+        (Row(), at("09:00"), "回复剩 30 分钟", "", at("09:30")),
+        (Row(), at("09:18"), "回复剩 12 分钟", "", at("09:30")),
+        (Row(), at("09:23"), "回复剩 7 分钟", "near", at("09:30")),
+        (Row(), datetime.fromisoformat("2026-11-23T09:29:30+08:00"), "回复剩不到 1 分钟", "near", at("09:30")),
+        (Row(), at("09:55"), "回复已超 25 分钟", "late", at("09:30")),
+        (Row(), at("12:30"), "回复已超 2 小时", "late", at("09:30")),  # 09:30-12:00, lunch counts nothing
+        (Row(), at("13:30"), "回复已超 2 小时", "late", at("09:30")),
+        (Row(), at("09:30", 25), "回复已超 2 个工作日", "late", at("09:30")),
+        (Row(responded_at=at("09:05"), state="in_progress"), at("09:06"), "解决剩 7 小时", "", at("09:00", 24)),
+        (Row(responded_at=at("09:05"), state="in_progress"), at("17:00"), "解决剩 1 小时", "near", at("09:00", 24)),  # 17:00-17:30, 08:30-09:00
+        (Row(priority="urgent"), at("09:01"), "回复剩 4 分钟", "", at("09:05")),
+        (Row(category="complaint", responded_at=at("09:01")), at("09:02"), "解决剩 2 个工作日", "", at("09:00", 26)),
+        (
+            Row(state="waiting", responded_at=at("09:05"), runs=[[at("09:00").isoformat(), at("09:05").isoformat()]]),
+            at("10:00"),
+            "等提问人，暂停计时",
+            "paused",
+            None,
+        ),
+    ],
+)
+def test_a_row_says_what_is_left_of_the_time_that_counts_now(row, now, words, tone, due):
+    found = countdown.of_row(row, POLICIES, now)
+    assert (found.words, found.tone, found.at) == (words, tone, due)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Row(awaited=False, runs=[]),
+        Row(awaited=False, runs=[[at("09:00").isoformat(), at("09:10").isoformat()]]),
+        Row(state="resolved", open=False, responded_at=at("09:05"), resolved_at=at("09:05"), ended_at=at("09:05")),
+    ],
+)
+def test_a_row_that_nobody_waits_for_says_nothing_of_time(row):
+    assert countdown.of_row(row, POLICIES, at("10:00")) is None
+
+
+def _policies(tmp_path, promises):
+    """Return the shipped policies with other promises."""
+    path = tmp_path / "sla.toml"
+    path.write_text(SHIPPED.read_text(encoding="utf-8").split("[[promise]]")[0] + promises, encoding="utf-8")
+    return Policies.read(path)
+
+
+def test_what_is_promised_is_said_in_full(tmp_path):
+    said = [countdown.promised(promise, POLICIES) for promise in POLICIES.promises]
+    assert said == [
+        "紧急：5 分钟内回复，1 小时内解决",
+        "投诉：15 分钟内回复，3 个工作日内解决",
+        "重要：15 分钟内回复，4 小时内解决",
+        "普通：30 分钟内回复，1 个工作日内解决",
+    ]
+    own = _policies(tmp_path, '[[promise]]\nname = "全天"\nrespond = "90min"\nresolve = "48h"\nalways = true\n')
+    assert countdown.promised(own.promises[0], own) == "全天：1 小时 30 分钟内回复，2 天内解决"
+    nothing = _policies(tmp_path, '[[promise]]\nname = "尽快"\n')
+    assert countdown.promised(nothing.promises[0], nothing) == "尽快"
+    assert countdown.of_row(Row(), nothing, at("10:00")) is None
+    assert countdown.of_ticket(Row(), nothing, at("10:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "now", "lines"),
+    [
+        (Row(), at("09:18"), [("首次响应", "11月23日 09:30 前，剩 12 分钟", ""), ("解决", "11月24日 09:00 前，剩 7 小时", "")]),
+        (Row(), at("09:40"), [("首次响应", "11月23日 09:30 前，已超 10 分钟", "late"), ("解决", "11月24日 09:00 前，剩 6 小时", "")]),
+        (
+            Row(responded_at=at("09:05"), state="in_progress"),
+            at("17:00"),
+            [("首次响应", "11月23日 09:05 已回复，按时", "met"), ("解决", "11月24日 09:00 前，剩 1 小时", "near")],
+        ),
+        (
+            Row(responded_at=at("10:00"), state="waiting", runs=[[at("09:00").isoformat(), at("10:00").isoformat()]]),
+            at("17:00"),
+            [("首次响应", "11月23日 10:00 已回复，晚了 30 分钟", "late"), ("解决", "等提问人补充，暂停计时，剩 6 小时", "paused")],
+        ),
+        (
+            Row(awaited=False, runs=[[at("09:00").isoformat(), at("09:10").isoformat()]]),
+            at("17:00"),
+            [("首次响应", "现在没有人在等，暂停计时，剩 20 分钟", "paused"), ("解决", "现在没有人在等，暂停计时，剩 7 小时", "paused")],
+        ),
+        (
+            Row(
+                state="resolved",
+                open=False,
+                responded_at=at("09:10"),
+                resolved_at=at("10:00", 24),
+                ended_at=at("10:00", 24),
+                runs=[[at("09:00").isoformat(), at("10:00", 24).isoformat()]],
+            ),
+            at("17:00", 27),
+            [("首次响应", "11月23日 09:10 已回复，按时", "met"), ("解决", "11月24日 10:00 已解决，晚了 1 小时", "late")],
+        ),
+        (
+            Row(state="closed", open=False, ended_at=at("09:10"), runs=[[at("09:00").isoformat(), at("09:10").isoformat()]]),
+            at("17:00", 27),
+            [("首次响应", "已结束", "met"), ("解决", "已结束", "met")],
+        ),
+    ],
+)
+def test_the_page_of_a_ticket_says_how_both_times_stand(row, now, lines):
+    found = countdown.of_ticket(row, POLICIES, now)
+    assert found.promised == "普通：30 分钟内回复，1 个工作日内解决"
+    assert not found.raised
+    assert [(name, line.words, line.tone) for name, line in found.lines] == lines
+
+
+def test_a_time_that_month_end_shortened_is_said_to_be(now):
+    row = Row(module="invoices", runs=[[at("09:00", 27).isoformat(), None]])
+    found = countdown.of_ticket(row, POLICIES, at("09:01", 27))
+    assert (found.promised, found.raised) == ("重要：15 分钟内回复，4 小时内解决", True)
+    assert not countdown.of_ticket(Row(module="office", runs=row.runs), POLICIES, at("09:01", 27)).raised
+
+
+@pytest.fixture
+def share(db):
+    """Open a ticket with somebody who waits since a moment, do something to it, and say what they may expect at another."""
+
+    def share_(since, now, *, asked=False, priority="normal", receipt=True, then=lambda *_: None):
+        with db.write() as session:
+            ticket = history.open_ticket(session, "打印机卡纸", since, priority=priority, category="fault", module="office")
+            mine = shares.join(ticket, "c:1", Wording("打印机卡纸", "key"), since, receipt=receipt)
+            then(ticket, mine)
+            number = mine.id
+        sweep(db, POLICIES, {}, now)
+        with db.read() as session:
+            return countdown.expected(session.get_one(shares.Follower, number), POLICIES, now, asked=asked)
+
+    return share_
+
+
+@pytest.mark.parametrize(
+    ("since", "now", "words", "resting"),
+    [
+        (at("09:00"), at("09:00"), "预计今天 09:30 前回复", ""),
+        (at("09:00") + timedelta(seconds=10), at("09:01"), "预计今天 09:31 前回复", ""),  # a started minute counts as a whole one
+        (at("11:50"), at("11:55"), "预计今天 13:50 前回复", ""),
+        (at("11:50"), at("12:10"), "预计今天 13:50 前回复", "现在是休息时间，客服今天 13:30 上班"),
+        (at("17:20"), at("17:25"), "预计明天 08:50 前回复", ""),
+        (at("20:00"), at("20:00"), "预计明天 09:00 前回复", "现在是休息时间，客服明天 08:30 上班"),
+        (at("20:00", 27), at("20:00", 27), "预计 11月30日（周一）09:00 前回复", "现在是休息时间，客服 11月30日（周一）08:30 上班"),
+        (at("17:00", 27), at("17:00", 27), "预计今天 17:30 前回复", ""),
+    ],
+)
+def test_who_asked_is_told_by_when_somebody_answers_and_when_people_work_again(share, since, now, words, resting):
+    found = share(since, now)
+    assert (found.what, found.late, found.words, found.resting) == ("reply", False, words, resting)
+
+
+def test_after_a_reply_it_is_said_by_when_it_is_solved(share):
+    found = share(at("09:00"), at("09:10"), then=lambda ticket, _: lifecycle.reply(ticket, "在看", "王敏", at("09:05")))
+    assert (found.what, found.words, found.at) == ("solution", "预计明天 09:00 前解决", at("09:00", 24))
+
+
+def test_who_was_told_that_it_is_late_is_named_only_when_they_were(db, share):
+    late = share(at("09:00"), at("09:45"))
+    assert (late.late, late.words, late.at) == (True, "比预计的晚了，已提醒客服；有进展会马上告诉你", at("09:30"))
+    with db.read() as session:
+        mine = session.get_one(shares.Follower, 1)
+        assert countdown.expected(mine, POLICIES, at("09:45"), asked=False).words == late.words
+    escalated = share(at("09:00"), at("11:00"), priority="urgent")
+    assert escalated.words == "比预计的晚了，已提醒二线；有进展会马上告诉你"
+    manager = share(at("09:00"), at("09:45"), then=lambda ticket, _: lifecycle.escalate(ticket, "manager", "", "王敏", at("09:40")))
+    assert manager.words == "比预计的晚了，已提醒服务主管；有进展会马上告诉你"
+
+
+def test_before_anybody_was_reminded_nobody_is_said_to_have_been(db):
+    with db.write() as session:
+        ticket = history.open_ticket(session, "打印机卡纸", at("09:00"), priority="normal", category="fault")
+        mine = shares.join(ticket, "c:1", Wording("打印机卡纸", "key"), at("09:00"), receipt=True)
+        assert countdown.expected(mine, POLICIES, at("09:45"), asked=False).words == "比预计的晚了，客服还在处理；有进展会马上告诉你"
+
+
+def test_who_was_asked_back_is_told_that_it_goes_on_with_them_and_others_nothing_that_is_not_known(share):
+    def ask(ticket, _):
+        lifecycle.ask(ticket, "哪一台", "王敏", at("09:05"))
+
+    found = share(at("09:00"), at("09:10"), asked=True, then=ask)
+    assert (found.what, found.at, found.late, found.words) == ("solution", None, False, "等你补充后继续")
+    assert share(at("09:00"), at("09:10"), then=ask) is None
+
+
+@pytest.mark.parametrize("case", ["never told", "withdrawn", "resolved", "confirmed while open"])
+def test_nothing_is_expected_where_nothing_was_promised(share, case):
+    def then(ticket, mine):
+        match case:
+            case "withdrawn":
+                shares.withdraw(ticket, mine, at("09:05"))
+            case "resolved":
+                lifecycle.resolve(ticket, "王敏", at("09:05"), body="换一台")
+            case "confirmed while open":
+                shares.join(ticket, "c:2", Wording("打印机卡纸", "key"), at("09:00"), receipt=True)
+                lifecycle.reply(ticket, "换一台", "王敏", at("09:05"), mine)
+                shares.settle(mine, at("09:06"))
+
+    assert share(at("09:00"), at("09:10"), receipt=case != "never told", then=then) is None

@@ -300,10 +300,10 @@ class Writer:
         """Return what is about to be late or is, of what was when it was noted; None when none of it is any more."""
         numbers = [int(number) for number in (notice.data or {}).get("numbers", ())]
         found = {one.number: one for one in session.scalars(select(Ticket).where(Ticket.number.in_(numbers)))}
-        late = [found[number] for number in numbers if number in found and found[number].open and found[number].alarm]
+        late = [found[number] for number in numbers if number in found and found[number].open and (found[number].alarm or found[number].escalated)]
         if not late:
             return None
-        facts = [f"{one.name} {ALARM_NAMES[Alarm(one.alarm)]}：{quoted(one.question, _IN_SUBJECT)}" for one in late[:_LISTED]]
+        facts = [f"{one.name} {_how_late(one)}：{quoted(one.question, _IN_SUBJECT)}" for one in late[:_LISTED]]
         more = (f"还有 {len(late) - _LISTED} 张，在服务台里看。",) if len(late) > _LISTED else ()
         link = Link("打开工单", f"{self._base_url}/desk/{late[0].number}") if len(late) == 1 else Link("打开服务台", f"{self._base_url}/desk")
         return Content(
@@ -314,6 +314,12 @@ class Writer:
             why="知答的服务台按承诺的时间提醒你。请不要直接回复这封邮件。",
             leave="不再接收时限提醒",
         )
+
+
+def _how_late(ticket: Ticket) -> str:
+    """Return how far a ticket's time has run, and who looks at it besides."""
+    level = LEVEL_NAMES[Level(ticket.escalated)]
+    return "，".join(filter(None, (ALARM_NAMES[Alarm(ticket.alarm)], f"已升级给{level}" if level else "")))
 
 
 _VERDICT = ("解决了：打开“我的提问”，点“已解决”。", "没解决：在同一页点“仍未解决”，写一句哪里还不行，客服接着处理。")

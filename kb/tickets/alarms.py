@@ -132,8 +132,8 @@ class _People:
         return [user for user in desk if user.name == ticket.assignee] or [user for user in desk if user.name in owners] or desk
 
     def at(self, level: Level) -> list[User]:
-        """Return who looks at what comes to a level and wants to be told; without such, the administrators, who can name somebody."""
-        named = [user for user in self.users if user.level == level and not user.quiet]
+        """Return who looks at what comes to a level, and can and wants to be told; without such, the administrators, who can name somebody."""
+        named = [user for user in self.users if user.level == level and user.mail and not user.quiet]
         return named or [user for user in self.users if user.role == Role.ADMINISTRATOR]
 
 

@@ -38,6 +38,7 @@ def people(db):
                 more = {"role": given} if isinstance(given, str) else given
                 user = sign_in.add_user(session, name, more["role"], MONDAY)
                 user.level, user.quiet, user.disabled_at = more.get("level", ""), more.get("quiet", False), more.get("disabled_at")
+                user.mail = more.get("mail", f"{user.id}@example.com")
                 ids[name] = user.id
             return ids
 
@@ -208,8 +209,9 @@ def test_what_is_late_comes_to_the_second_line_and_a_complaint_to_the_manager_on
     assert kinds.count("escalated") == 2
 
 
-def test_without_anybody_at_a_level_the_administrators_hear_of_it(people, add, look, told):
-    ids = people(王敏="agent", 孙悦="administrator", 李雷={"role": "agent", "level": "second", "quiet": True})
+@pytest.mark.parametrize("out_of_reach", [{"quiet": True}, {"mail": ""}, {"disabled_at": MONDAY}])
+def test_without_anybody_at_a_level_who_can_be_told_the_administrators_hear_of_it(people, add, look, told, out_of_reach):
+    ids = people(王敏="agent", 孙悦="administrator", 李雷={"role": "agent", "level": "second", **out_of_reach})
     number = add(priority="urgent", assignee="王敏")
     look(at(11))
     assert (ids["孙悦"], [(number, "resolution_late", "second")]) in told()

@@ -1,9 +1,10 @@
-"""Background work in a process of its own: build when articles change, forget what has expired."""
+"""Background work in a process of its own: build when articles change, tell what is due, forget what has expired."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,15 @@ from indexer.build import build, fingerprint, last_outcome
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError
 from indexer.published import current_id, verify
 from kb.accounts.sign_in import sweep
-from kb.tickets import loop, reindexing, retention
+from kb.clock import HOLD, Steady
+from kb.notifications import messages
+from kb.notifications.courier import Courier
+from kb.tickets import alarms, loop, reindexing, retention
 from kb.web.models import forget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kb.services import Services
 
 log = structlog.get_logger()
@@ -28,14 +34,20 @@ RETRY_AFTER = timedelta(seconds=30)
 """Rest after a build that the disk refused; the same articles are then tried again."""
 SWEEP_EVERY = 150
 """Looks between two sweeps of what has expired: sessions, stored answers."""
+ALARMS_EVERY = 10
+"""Looks between two at the clocks of tickets."""
+_LAST_MESSAGE = 15.0
+"""Seconds in which a message that is on its way may still arrive when the worker stops."""
 
 
 class Worker:
-    """Looks, builds and sweeps until told to stop."""
+    """Looks, builds, tells and sweeps until told to stop."""
 
-    def __init__(self, services: Services) -> None:
-        """Remember nothing yet."""
+    def __init__(self, services: Services, seconds: Callable[[], float] = time.monotonic) -> None:
+        """Remember nothing yet. `seconds` run evenly, whatever somebody does to the clock."""
         self._services = services
+        self._seconds = seconds
+        self._steady = Steady()
         self._seen = ""
         self._verified: str | None = None
         self._asked_again = ""
@@ -46,13 +58,18 @@ class Worker:
         """Work until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopped.set())
+        courier = threading.Thread(target=Courier(self._services).run, args=(self._stopped,), name="courier", daemon=True)
+        courier.start()  # beside the looks: a build takes seconds, and so does a mail server
         looks = 0
         while not self._stopped.wait(LOOK_EVERY):
             self.look()
             self.close_answered()
+            if looks % ALARMS_EVERY == 0:
+                self.tell_late()
             if looks % SWEEP_EVERY == 0:
                 self._sweep()
             looks += 1
+        courier.join(_LAST_MESSAGE)
 
     def look(self) -> bool:
         """Build if the articles differ from those of the last build, whatever it came to, and are still; tell whether it built."""
@@ -100,6 +117,30 @@ class Worker:
             log.warning("unknown_tickets", named_in_answers=closed.unknown)
         return True
 
+    def tell_late(self) -> bool:
+        """Tell what is nearly late or late, unless the clock has just been set; tell whether it looked. What fails is tried again at the next look."""
+        services, now = self._services, self._services.now()
+        jumped = self._steady.jump
+        if self._steady.held(now, self._seconds()):
+            if self._steady.jump is not jumped:
+                log.warning("clock_jumped", seconds=round(self._steady.jump.total_seconds()), alarms_held_for=round(HOLD))
+            return False
+        try:
+            swept = alarms.sweep(services.db, services.policies, self._owners(), now)
+        except SQLAlchemyError as error:
+            log.exception("alarms_failed", reason=type(error).__name__)
+            return False
+        if swept.alarmed or swept.escalated:
+            log.info("alarms_told", running=swept.running, alarmed=swept.alarmed, escalated=swept.escalated)
+        return True
+
+    def _owners(self) -> dict[str, tuple[str, ...]]:
+        """Return the owners of each module as they are published, none before the first build."""
+        try:
+            return {module.id: module.owners for module in self._services.library.current().modules}
+        except IndexerError:
+            return {}
+
     def _whole(self) -> bool:
         """Tell whether the published build can be opened by whoever starts now; looked at once per build."""
         index = self._services.config.index
@@ -118,6 +159,7 @@ class Worker:
             with services.db.write() as session:
                 sweep(session, now)
                 forget(session, now)
+                messages.forget_old(session, now)
             retention.close_unconfirmed(services.db, now)
             retention.forget(services.db, services.files, now)
             retention.tidy(services.db, services.files, now)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from indexer import build as building
 from indexer.build import current_id, last_outcome, rollback
@@ -195,3 +197,70 @@ def test_the_sweep_closes_what_nobody_objected_to_and_forgets_what_is_over(worke
     with product.db.read() as session:
         assert session.scalars(select(Ticket.state)).all() == ["closed"]
         assert session.scalars(select(Detail.body)).all() == [""]
+
+
+@pytest.fixture
+def ticking(product, clock):
+    """A worker with a clock that can be set, and one that cannot; `pass_(20)` lets seconds pass on both."""
+    moved = [0.0]
+    worker = Worker(replace(product, now=clock), lambda: moved[0])
+
+    def pass_(seconds):
+        moved[0] += seconds
+        clock.forward(seconds=seconds)
+
+    return worker, pass_
+
+
+def _alarms(product):
+    with product.db.read() as session:
+        return [ticket.alarm for ticket in session.scalars(select(Ticket))]
+
+
+def _ask(product, at):
+    with product.db.write() as session:
+        ticket = history.open_ticket(session, "打印机卡纸", at, priority="urgent")
+        shares.join(ticket, "c:1", Wording("打印机卡纸", "key"), at, receipt=True)
+
+
+def test_what_is_late_is_told_by_the_worker_even_before_anything_was_published(ticking, product, clock):
+    worker, pass_ = ticking
+    clock.at = datetime.fromisoformat("2026-11-23T09:00:00+08:00")
+    _ask(product, clock())
+    pass_(360)
+    assert worker.tell_late()
+    assert _alarms(product) == ["response_late"]
+
+
+def test_a_clock_that_was_set_tells_nobody_anything_until_it_has_stayed_so(ticking, product, clock):
+    worker, pass_ = ticking
+    clock.at = datetime.fromisoformat("2026-11-23T09:00:00+08:00")
+    _ask(product, clock())
+    assert worker.tell_late()
+    clock.forward(days=3652)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(29):
+            pass_(20)
+            assert not worker.tell_late()
+    assert [log["event"] for log in logs] == ["clock_jumped"], "said once"
+    assert _alarms(product) == [""]
+    clock.forward(days=-3652)
+    for _ in range(30):
+        pass_(20)
+        assert not worker.tell_late()
+    pass_(20)
+    assert worker.tell_late()
+    assert _alarms(product) == ["response_late"]
+
+
+def test_a_database_that_cannot_be_written_is_tried_again_at_the_next_look(ticking, product, clock, monkeypatch):
+    worker, pass_ = ticking
+    clock.at = datetime.fromisoformat("2026-11-23T09:00:00+08:00")
+    _ask(product, clock())
+    pass_(360)
+    sweep = working.alarms.sweep
+    monkeypatch.setattr(working.alarms, "sweep", lambda *_: (_ for _ in ()).throw(OperationalError("", {}, Exception("disk full"))))
+    assert not worker.tell_late()
+    monkeypatch.setattr(working.alarms, "sweep", sweep)
+    assert worker.tell_late()
+    assert _alarms(product) == ["response_late"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from kb.errors import ConflictError, InvalidRequestError
+from kb.notifications import messages
 from kb.tickets import history, regroup
 from kb.tickets.models import Follower, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import MAX_TEXT
@@ -273,7 +274,7 @@ def undo(session: Session, ticket: Ticket, event_id: int, agent: str, now: datet
     if kind is Kind.RESOLVED and event.id != _last_resolution(ticket):
         raise ConflictError("这不是最近一次解决，不能撤销。要撤销，请撤销最近一次。")
     if kind is Kind.RESOLVED and _was_read(ticket, event):
-        raise ConflictError("已经有提问人看到这个答复，不能再撤销解决。可以重新打开工单，再补充一句更正。")
+        raise ConflictError("已经有提问人看到或收到这个答复，不能再撤销解决。可以重新打开工单，再补充一句更正。")
     if kind in {Kind.MOVED_OUT, Kind.MERGED}:
         regroup.move_back(session, ticket, event, agent, now)
     if kind is Kind.PUBLISHED:
@@ -335,9 +336,10 @@ def _last_resolution(ticket: Ticket) -> int | None:
 
 
 def _was_read(ticket: Ticket, event: TicketEvent) -> bool:
-    """Tell whether somebody who asked has looked since, or has said that it is solved."""
-    read = (Follower.seen_at >= event.at) | (Follower.confirmed_at >= event.at)
-    return history.session_of(ticket).scalar(select(Follower.id).where(Follower.ticket_number == ticket.number, read).limit(1)) is not None
+    """Tell whether somebody who asked has looked since, has said that it is solved, or was sent word of it."""
+    session, read = history.session_of(ticket), (Follower.seen_at >= event.at) | (Follower.confirmed_at >= event.at)
+    looked = session.scalar(select(Follower.id).where(Follower.ticket_number == ticket.number, read).limit(1)) is not None
+    return looked or messages.was_sent(session, event.id)
 
 
 def _shown(ticket: Ticket) -> set[int]:

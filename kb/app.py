@@ -13,8 +13,12 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import kb.accounts.account
+import kb.accounts.admin
 import kb.accounts.pages
 import kb.analytics.pages
+import kb.analytics.supervision_pages
+import kb.notifications.pages
 import kb.reading.api
 import kb.reading.pages
 import kb.search.api
@@ -26,7 +30,7 @@ import kb.tickets.pages
 import kb.widget.pages
 from kb.accounts.roles import Right
 from kb.tickets import shares
-from kb.web import errors, headers, health, limits, origins
+from kb.web import authorisation, errors, headers, health, limits, origins
 from kb.web import visitor as visitors
 from kb.web.wording import ago, day, event_name, file_size, moment, public_kind, role_name, state_name
 
@@ -37,7 +41,7 @@ _HERE = Path(__file__).parent
 
 
 def create_app(services: Services) -> Flask:
-    """Return the application. `services.config` must be prepared (it holds the secret key)."""
+    """Return the application. `services.config` must be prepared (it holds the secret key). Raises KbError when a route says not who may open it."""
     app = Flask(__name__, template_folder=str(_HERE.parent / "templates"), static_folder=str(_HERE / "static"))
     config = services.config
     app.config.update(
@@ -56,6 +60,7 @@ def create_app(services: Services) -> Flask:
     limits.install(app, config)
     origins.install(app, config)
     visitors.install(app, services)
+    authorisation.install(app)
     headers.install(app, config)
     errors.install(app)
     csrf = CSRFProtect(app)
@@ -63,9 +68,26 @@ def create_app(services: Services) -> Flask:
         views = module.blueprint(services)
         csrf.exempt(views)
         app.register_blueprint(views)
-    for module in (kb.reading.pages, kb.search.pages, kb.tickets.pages, kb.tickets.desk, kb.tickets.desk_ticket, kb.analytics.pages, kb.accounts.pages, health):
+    for module in (
+        kb.reading.pages,
+        kb.search.pages,
+        kb.tickets.pages,
+        kb.tickets.desk,
+        kb.tickets.desk_ticket,
+        kb.analytics.pages,
+        kb.analytics.supervision_pages,
+        kb.accounts.pages,
+        kb.accounts.account,
+        kb.accounts.admin,
+        kb.notifications.pages,
+        health,
+    ):
         app.register_blueprint(module.blueprint(services))
     app.register_blueprint(kb.widget.pages.blueprint())
+    from_mails = kb.notifications.pages.unsubscribing(services)
+    csrf.exempt(from_mails)
+    app.register_blueprint(from_mails)
+    authorisation.require_rows(app)
     _equip_templates(app, services)
     return app
 
@@ -90,7 +112,10 @@ def _equip_templates(app: Flask, services: Services) -> None:
             "staff": found.staff,
             "may_desk": found.may(Right.DESK),
             "may_analytics": found.may(Right.ANALYTICS),
+            "may_supervise": found.may(Right.SUPERVISE),
+            "may_admin": found.may(Right.ADMIN),
             "csrf": generate_csrf,
+            "outbox_troubles": lambda: kb.notifications.pages.troubles(services),
             "news": lambda: _news(services, found.person),
             "company": lambda: services.library.current().company,
         }

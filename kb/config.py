@@ -45,6 +45,9 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "KB_HOOK_SECRET": ("", "Signs what `KB_FOLLOWER_HOOK` gets; 32 characters or more. Also `KB_HOOK_SECRET_FILE`"),
 }
 _SECRETS = {"KB_SECRET_KEY", "KB_SMTP", "KB_BOTS", "KB_HOOK_SECRET"}
+_HIDDEN = _SECRETS | {"KB_FOLLOWER_HOOK"}
+"""What is not shown: secrets, and an address that may hold one."""
+HIDDEN = "…"
 _HOST = r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
 _ORIGIN = re.compile(_HOST)
 _ADDRESS = re.compile(_HOST + r"(?:[/?][!-~]*)?")
@@ -96,6 +99,8 @@ class Config:
     bots: tuple[Bot, ...]
     follower_hook: str
     hook_secret: str = field(repr=False)
+    as_read: tuple[tuple[str, str], ...] = ()
+    """Each setting and its text, `HIDDEN` in the place of a secret."""
 
     @property
     def index(self) -> Path:
@@ -148,6 +153,7 @@ class Config:
             bots=_bots(values["KB_BOTS"]),
             follower_hook=_follower_hook(values),
             hook_secret=values["KB_HOOK_SECRET"],
+            as_read=tuple((name, HIDDEN if value and name in _HIDDEN else value) for name, value in values.items()),
         )
 
     def prepare(self) -> Config:

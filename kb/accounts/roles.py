@@ -21,13 +21,15 @@ class Right(StrEnum):
     DESK = "desk"
     ANALYTICS = "analytics"
     READ_ALL = "read_all"
+    SUPERVISE = "supervise"
+    ADMIN = "admin"
 
 
 _RIGHTS = {
     Role.ASKER: frozenset[Right](),
     Role.AGENT: frozenset({Right.DESK, Right.ANALYTICS, Right.READ_ALL}),
     Role.EDITOR: frozenset({Right.DESK, Right.ANALYTICS, Right.READ_ALL}),
-    Role.OPERATOR: frozenset({Right.ANALYTICS, Right.READ_ALL}),
+    Role.OPERATOR: frozenset({Right.ANALYTICS, Right.READ_ALL, Right.SUPERVISE}),
     Role.ADMINISTRATOR: frozenset(Right),
 }
 NAMES = {Role.ASKER: "员工", Role.AGENT: "客服", Role.EDITOR: "编辑", Role.OPERATOR: "运营", Role.ADMINISTRATOR: "管理员"}

@@ -5,8 +5,13 @@ from __future__ import annotations
 import click
 
 from kb import person as persons
+from kb.accounts import audit
+from kb.accounts.audit import COMMAND_LINE, Deed
 from kb.commands.database import DatabaseCommand, services_now, upgrade
 from kb.console import as_json_option, print_json, say
+
+_KNOWN_BY = 10
+"""Letters of a person's id that stand in the audit log: enough to find an entry again, too few to be the id."""
 
 
 @click.group()
@@ -23,8 +28,10 @@ def person_export(who: str) -> None:
     """Print everything that is kept about a person as JSON."""
     services = services_now()
     upgrade(services)
-    with services.db.read() as session:
-        found = persons.export(session, persons.identify(session, who))
+    with services.db.write() as session:
+        person_id = persons.identify(session, who)
+        found = persons.export(session, person_id)
+        audit.note(session, COMMAND_LINE, Deed.PERSON_EXPORTED, person_id[:_KNOWN_BY], "", services.now())
     print_json(found)
 
 
@@ -41,6 +48,8 @@ def person_delete(who: str, yes: bool, as_json_: bool) -> None:  # noqa: FBT001
     with services.db.read() as session:
         found = persons.identify(session, who)
     removed = persons.forget(services.db, services.files, found, services.now())
+    with services.db.write() as session:
+        audit.note(session, COMMAND_LINE, Deed.PERSON_DELETED, found[:_KNOWN_BY], "", services.now())
     if as_json_:
         print_json({"removed": removed})
     else:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
+from kb.web import authorisation
+
 if TYPE_CHECKING:
     from flask import Flask
     from flask.wrappers import Response
@@ -17,6 +19,8 @@ CONTENT_SECURITY_POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
 _PERMISSIONS = "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"
+
+_PERSONAL = ("/mine", "/t/", "/sign-in", "/forgot", "/unsubscribe", "/api/v1/tickets", "/api/v1/intents")
 
 
 def install(app: Flask, config: Config) -> None:
@@ -45,5 +49,5 @@ def install(app: Flask, config: Config) -> None:
 
 
 def _personal() -> bool:
-    """Tell whether an answer is for one person's eyes."""
-    return request.path.startswith(("/desk", "/analytics", "/mine", "/t/", "/sign-in", "/api/v1/tickets", "/api/v1/intents")) or "i" in request.args
+    """Tell whether an answer is for one person's eyes: all that is not open to everybody, and what is so under an address that only one person has."""
+    return not authorisation.is_public() or request.path.startswith(_PERSONAL) or "i" in request.args

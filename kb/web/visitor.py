@@ -129,11 +129,17 @@ def visitor() -> Visitor:
     return found
 
 
-def require(right: Right) -> Staff:
-    """Return the signed-in person if they have a right. Raises InvalidRequestError 401 for strangers, NotFoundError for the signed-in without it."""
+def signed_in() -> Staff:
+    """Return the signed-in person. Raises InvalidRequestError 401 for strangers."""
     found = visitor()
     if found.staff is None:
         raise InvalidRequestError("sign_in", "请先登录。", 401)
-    if not found.may(right):
-        raise NotFoundError("这一页不对你的角色开放。需要的话请联系管理员。")
     return found.staff
+
+
+def require(right: Right) -> Staff:
+    """Return the signed-in person if they have a right. Raises InvalidRequestError 401 for strangers, NotFoundError for the signed-in without it."""
+    staff = signed_in()
+    if not may(staff.role, right):
+        raise NotFoundError("这一页不对你的角色开放。需要的话请联系管理员。")
+    return staff

@@ -269,6 +269,20 @@ def operator(signed_in):
 
 
 @pytest.fixture
+def administrator(signed_in):
+    return signed_in("管理员老周", "administrator")
+
+
+@pytest.fixture
+def disabled(signed_in, services):
+    """An agent whose account was disabled while they were signed in: nothing but that is changed, so that their session is still stored."""
+    client = signed_in("客服小郑", "agent")
+    with services.db.write() as session:
+        sign_in.find_user(session, "客服小郑").disabled_at = services.now()
+    return client
+
+
+@pytest.fixture
 def intruder(signed_in):
     """Somebody with an account and no rights, who must be refused."""
     return signed_in("员工小钱", "asker")

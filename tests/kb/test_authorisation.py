@@ -7,26 +7,36 @@ import io
 import pytest
 from sqlalchemy import select
 
+from kb.errors import KbError
 from kb.tickets.models import Attachment, Follower
+from kb.web.authorisation import NEEDS
 
-CAST = ("asker", "intruder", "operator", "agent", "editor")
+CAST = ("asker", "intruder", "operator", "agent", "editor", "administrator", "disabled")
 EVERYBODY = dict.fromkeys(CAST, 200)
 SIGN_IN = "sign-in"
 """A redirect to the sign-in page, as opposed to one that follows success."""
 
 
-def _of(asker, intruder, operator, agent, editor):
-    return dict(zip(CAST, (asker, intruder, operator, agent, editor), strict=True))
+def _only(*cast, done=200):
+    """Return that these get through; strangers and the disabled are sent to sign in, and for all others there is no such page."""
+    return {name: done if name in cast else SIGN_IN if name in {"asker", "disabled"} else 404 for name in CAST}
 
 
-DESK = _of(SIGN_IN, 404, 404, 200, 200)
-DESK_POST = _of(SIGN_IN, 404, 404, 303, 303)
-ANALYTICS = _of(SIGN_IN, 404, 200, 200, 200)
+DESK = _only("agent", "editor", "administrator")
+DESK_POST = _only("agent", "editor", "administrator", done=303)
+ANALYTICS = _only("operator", "agent", "editor", "administrator")
+SIGNED_IN = _only("intruder", "operator", "agent", "editor", "administrator")
+SIGNED_IN_POST = _only("intruder", "operator", "agent", "editor", "administrator", done=303)
+SUPERVISION = _only("operator", "administrator")
+ADMIN = _only("administrator")
+ADMIN_POST = _only("administrator", done=303)
 ANYBODY_MOVES_ON = dict.fromkeys(CAST, 303)
 HOLDS_THE_ADDRESS = EVERYBODY
 """The asker's page: whoever holds its secret address may see it; that the address cannot be guessed is tested with the tickets."""
 NOTHING_CHOSEN = dict.fromkeys(CAST, 400)
 """A form for files that comes without one."""
+FIRST_ONLY = dict.fromkeys(CAST, 404)
+"""What the asker, who comes first, removes: by the second one it is gone."""
 
 TABLE = {
     ("GET", "/"): EVERYBODY,
@@ -42,7 +52,7 @@ TABLE = {
     ("POST", "/t/<token>/<action>"): ANYBODY_MOVES_ON,
     ("POST", "/t/<token>/files"): NOTHING_CHOSEN,
     ("GET", "/t/<token>/files/<int:file>"): HOLDS_THE_ADDRESS,
-    ("POST", "/t/<token>/files/<int:file>/remove"): _of(303, 404, 404, 404, 404),  # by the second one it is gone
+    ("POST", "/t/<token>/files/<int:file>/remove"): FIRST_ONLY | {"asker": 303},
     ("GET", "/desk"): DESK,
     ("GET", "/desk/counts"): DESK,
     ("GET", "/desk/bulk"): DESK_POST,
@@ -54,13 +64,36 @@ TABLE = {
     ("GET", "/desk/<int:number>/files/<int:file>"): DESK,
     ("GET", "/desk/<int:number>/<action>"): DESK_POST,
     ("POST", "/desk/<int:number>/<action>"): DESK_POST,
+    ("GET", "/desk/outbox"): DESK,
+    ("POST", "/desk/outbox/retry"): DESK_POST,
+    ("POST", "/desk/outbox/<int:message>/<action>"): _only("agent", "editor", "administrator", done=404),  # there is no message
+    ("GET", "/unsubscribe/<token>"): dict.fromkeys(CAST, 404),  # a ticket's address is no such token
+    ("POST", "/unsubscribe/<token>"): dict.fromkeys(CAST, 404),
     ("GET", "/analytics"): ANALYTICS,
     ("GET", "/analytics/gaps.csv"): ANALYTICS,
+    ("GET", "/supervision"): SUPERVISION,
+    ("GET", "/supervision/complaints"): SUPERVISION,
+    ("GET", "/supervision/figures.csv"): SUPERVISION,
+    ("GET", "/supervision/tickets.csv"): SUPERVISION,
+    ("GET", "/supervision/complaints.csv"): SUPERVISION,
     ("GET", "/sign-in"): EVERYBODY,
     ("POST", "/sign-in"): dict.fromkeys(CAST, 403),
     ("GET", "/sign-in/<token>"): dict.fromkeys(CAST, 410),
     ("POST", "/sign-in/<token>"): dict.fromkeys(CAST, 410),
+    ("GET", "/forgot"): EVERYBODY,
+    ("POST", "/forgot"): EVERYBODY,
     ("POST", "/sign-out"): ANYBODY_MOVES_ON,
+    ("GET", "/account"): SIGNED_IN,
+    ("GET", "/account/<action>"): SIGNED_IN_POST,
+    ("POST", "/account/<action>"): SIGNED_IN_POST,
+    ("GET", "/admin"): ADMIN,
+    ("GET", "/admin/people"): ADMIN,
+    ("POST", "/admin/people"): ADMIN,
+    ("GET", "/admin/people/<int:person>"): ADMIN,
+    ("GET", "/admin/people/<int:person>/<action>"): ADMIN_POST,
+    ("POST", "/admin/people/<int:person>/<action>"): ADMIN_POST,
+    ("GET", "/admin/audit"): ADMIN,
+    ("GET", "/admin/audit.csv"): ADMIN,
     ("GET", "/api/v1/search"): EVERYBODY,
     ("POST", "/api/v1/intents"): dict.fromkeys(CAST, 201),
     ("GET", "/api/v1/suggest"): EVERYBODY,
@@ -69,7 +102,7 @@ TABLE = {
     ("GET", "/api/v1/tickets/<token>"): HOLDS_THE_ADDRESS,
     ("POST", "/api/v1/tickets/<token>/<action>"): HOLDS_THE_ADDRESS,
     ("POST", "/api/v1/tickets/<token>/files"): NOTHING_CHOSEN,
-    ("POST", "/api/v1/tickets/<token>/files/<int:file>/remove"): _of(200, 404, 404, 404, 404),
+    ("POST", "/api/v1/tickets/<token>/files/<int:file>/remove"): FIRST_ONLY | {"asker": 200},
     ("GET", "/healthz"): EVERYBODY,
     ("GET", "/readyz"): EVERYBODY,
     ("GET", "/metrics"): EVERYBODY,
@@ -84,6 +117,10 @@ EXAMPLES = {
     "<module>": "invoices",
     "<int:number>/<action>": "1001/reply",
     "<int:number>": "1001",
+    "<int:person>/<action>": "1/end",
+    "<int:message>/<action>": "1/retry",
+    "<int:person>": "1",
+    "account/<action>": "account/reminders",
     "<int:file>": "1",
     "<token>/<action>": "<token>/seen",
     "<path:filename>": "style.css",
@@ -92,6 +129,8 @@ BODIES = {
     "/search": {"q": "发票查验失败"},
     "/sign-in": {"name": "谁", "password": "x"},
     "/desk/<int:number>/<action>": {"body": "正在处理"},
+    "/forgot": {"who": "员工小钱"},
+    "/admin/people": {"name": "新来的", "role": "agent", "mail": "", "level": ""},
     "/desk/bulk": {"ticket": "1001", "deed": "spam"},
     "/api/v1/feedback": {"article": "invoices/verify-failed", "helpful": True},
 }
@@ -135,12 +174,37 @@ def test_every_route_has_a_row(app):
     assert routes == set(TABLE)
 
 
-def test_every_form_needs_a_token_of_its_own_browser(app, agent, editor, ticket):
+def test_the_program_does_not_start_with_a_route_that_nobody_thought_about(app_of, services, monkeypatch):
+    monkeypatch.delitem(NEEDS, "desk.tickets")
+    with pytest.raises(KbError, match=r"desk\.tickets.*kb/web/authorisation\.py"):
+        app_of(services)
+
+
+def test_the_program_does_not_start_with_a_row_whose_route_is_gone(app_of, services, monkeypatch):
+    monkeypatch.setitem(NEEDS, "desk.gone", NEEDS["desk.tickets"])
+    with pytest.raises(KbError, match=r"desk\.gone"):
+        app_of(services)
+
+
+def test_what_has_no_row_is_denied_to_everybody(administrator, asker, monkeypatch):
+    for endpoint, path in (("desk.tickets", "/desk"), ("reading.home", "/")):
+        monkeypatch.delitem(NEEDS, endpoint)
+        assert [client.get(path).status_code for client in (administrator, asker)] == [404, 404]
+
+
+def test_every_form_needs_a_token_of_its_own_browser(administrator, editor, ticket):
     """Each POST outside the API is refused without a token and with another browser's."""
-    posts = [rule for method, rule in TABLE if method == "POST" and not rule.startswith("/api/")]
-    assert len(posts) >= 5
+    posts = [rule for method, rule in TABLE if method == "POST" and not rule.startswith(("/api/", "/unsubscribe/"))]
+    assert len(posts) >= 10
     stolen = editor.token("/sign-in")
     for rule in posts:
-        path = rule.replace("<token>", ticket["token"]).replace("<int:number>", "1001").replace("<int:file>", "1").replace("<action>", "reply")
+        path = (
+            rule.replace("<token>", ticket["token"])
+            .replace("<int:number>", "1001")
+            .replace("<int:file>", "1")
+            .replace("<int:person>", "1")
+            .replace("<int:message>", "1")
+        )
+        path = path.replace("<action>", "reply")
         for fields in ({}, {"csrf_token": stolen}, {"csrf_token": ""}):
-            assert agent.post(path, data={**BODIES.get(rule, {}), **fields}).status_code == 400, rule
+            assert administrator.post(path, data={**BODIES.get(rule, {}), **fields}).status_code == 400, rule

@@ -36,6 +36,9 @@ COMMANDS = [
     "user",
     "user add",
     "user link",
+    "user list",
+    "user disable",
+    "user enable",
 ]
 
 

@@ -7,7 +7,7 @@ from tests.kb.conftest import ROOT
 TEMPLATES = ROOT / "templates"
 
 
-def test_every_template_is_shown_by_some_page(app, asker, agent, ticket, link_for, monkeypatch):
+def test_every_template_is_shown_by_some_page(app, asker, agent, administrator, ticket, link_for, monkeypatch):
     shown: set[str] = set()
     app.jinja_env.cache.clear()
     source_of = app.jinja_env.loader.get_source
@@ -17,13 +17,27 @@ def test_every_template_is_shown_by_some_page(app, asker, agent, ticket, link_fo
         return source_of(environment, template)
 
     monkeypatch.setattr(app.jinja_env.loader, "get_source", get_source)
-    pages = ["/", "/m/invoices", "/a/invoices/verify-failed", "/search?q=发票查验失败", "/mine", ticket["path"], "/widget/demo", "/sign-in", "/nothing"]
+    pages = [
+        "/",
+        "/m/invoices",
+        "/a/invoices/verify-failed",
+        "/search?q=发票查验失败",
+        "/mine",
+        ticket["path"],
+        "/widget/demo",
+        "/sign-in",
+        "/forgot",
+        "/nothing",
+    ]
     for path in pages:
         asker.get(path)
     asker.get(asker.submit("/", "/search", q="食堂几点开门").location)
     asker.get(link_for("编辑小何", "editor"))
     for path in ("/desk", "/desk/1001", "/desk/1001/people", "/analytics"):
         assert agent.get(path).status_code == 200
+    for path in ("/account", "/admin", "/admin/people", "/admin/people/1", "/admin/audit", "/supervision", "/supervision/complaints"):
+        assert administrator.get(path).status_code == 200
+    administrator.submit("/admin/people", "/admin/people", name="新来的")
     assert shown == {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
 
 

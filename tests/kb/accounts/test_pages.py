@@ -11,6 +11,7 @@ from sqlalchemy import select
 from kb.accounts import sign_in
 from kb.accounts.models import User
 from kb.accounts.pages import safe_next
+from kb.notifications.models import Notice
 from tests.kb.conftest import ROOT
 
 PASSWORD = "一句好记的话 2026"
@@ -202,3 +203,167 @@ def test_signing_in_and_out_need_the_tokens_of_their_forms(lin, agent):
     assert lin.post("/sign-in", data={"name": "客服小林", "password": PASSWORD}).status_code == 400
     assert agent.post("/sign-out").status_code == 400
     assert _in(agent)
+
+
+def _ask_for_reset(client, who):
+    return client.submit("/forgot", "/forgot", who=who)
+
+
+def _told(services):
+    with services.db.read() as session:
+        return [(one.kind, session.get(User, one.user_id).name) for one in session.scalars(select(Notice).where(Notice.user_id.is_not(None)))]
+
+
+def _same(answer):
+    return re.sub(r'name="csrf_token" value="[^"]*"', "", answer.text), answer.status_code, dict(answer.headers) | {"Set-Cookie": "", "Content-Length": ""}
+
+
+@pytest.fixture
+def lin_with_mail(lin, services):
+    with services.db.write() as session:
+        sign_in.find_user(session, "客服小林").mail = "lin@example.com"
+    return lin
+
+
+def test_whoever_forgot_their_password_is_sent_a_link_by_name_or_by_mail(lin_with_mail, services, log_of):
+    for who in ("客服小林", " LIN@example.com "):
+        assert _ask_for_reset(lin_with_mail, who).status_code == 200
+    assert _told(services) == [("reset", "客服小林")] * 2
+    assert log_of()[-1] == ("未登录", "asked_reset", "客服小林", "")
+
+
+def test_asking_for_a_reset_does_not_tell_whether_there_is_an_account(lin_with_mail, link_for, services, browser, asked):
+    link_for("没有邮箱的", "agent")
+    link_for("停用的", "agent")
+    with services.db.write() as session:
+        user = sign_in.find_user(session, "停用的")
+        user.mail, user.disabled_at = "gone@example.com", services.now()
+    client = browser()
+    token = client.token("/forgot")
+    answers, counts = [], []
+    for who in ("客服小林", "lin@example.com", "没有邮箱的", "停用的", "没有这个人", "nobody@example.com", "", "' OR 1=1 --"):
+        told = asked(services.db, lambda who=who: client.post("/forgot", data={"csrf_token": token, "who": who}))
+        answers.append(_same(told.result))
+        counts.append(len(told.sql))
+    assert all(answer == answers[0] for answer in answers)
+    assert max(counts) - min(counts) <= 3, "the notice and its entry, nothing that takes time"
+    assert _told(services) == [("reset", "客服小林")] * 2
+
+
+def test_nobodys_mailbox_is_flooded_and_the_answer_stays_the_same(lin_with_mail, services, clock):
+    answers = [_same(_ask_for_reset(lin_with_mail, "客服小林")) for _ in range(sign_in.RESETS + 3)]
+    assert len(_told(services)) == sign_in.RESETS
+    assert all(answer == answers[0] for answer in answers)
+    clock.forward(minutes=16)
+    _ask_for_reset(lin_with_mail, "客服小林")
+    assert len(_told(services)) == sign_in.RESETS + 1
+
+
+def test_one_address_asks_for_no_end_of_resets(browser):
+    client = browser()
+    token = client.token("/forgot")
+    statuses = [client.post("/forgot", data={"csrf_token": token, "who": f"名字{number}"}).status_code for number in range(sign_in.RESETS_OF_ADDRESS + 1)]
+    assert statuses == [200] * sign_in.RESETS_OF_ADDRESS + [429]
+    assert client.submit("/sign-in", "/sign-in", name="谁", password="x").status_code == 403, "who signs in is not held up by it"
+
+
+def test_a_reset_sets_a_new_password_once_and_ends_every_other_session(lin, browser, services):
+    _try(lin, "客服小林", PASSWORD)
+    with services.db.write() as session:
+        link = f"/sign-in/{sign_in.reset(session, sign_in.find_user(session, '客服小林'), services.now())}"
+    client, new = browser(), "一句全新的话 2027"
+    assert client.submit(link, password="").status_code == 400, "without a new one it is no reset"
+    assert _in(lin)
+    assert client.submit(link, password=new).status_code == 303
+    assert _in(client)
+    assert not _in(lin)
+    assert browser().get(link).status_code == 410
+    assert _try(lin, "客服小林", PASSWORD).status_code == 403
+    assert _try(lin, "客服小林", new).status_code == 303
+
+
+def test_a_link_with_another_beginning_is_another_link(browser, services, link_for):
+    """That a link has to set a password stands in what is hashed: taking it away leaves no link."""
+    link_for("客服小林", "agent")
+    with services.db.write() as session:
+        token = sign_in.reset(session, sign_in.find_user(session, "客服小林"), services.now())
+    assert browser().get(f"/sign-in/{token.removeprefix('p.')}").status_code == 410
+    assert browser().get(f"/sign-in/{token}").status_code == 200
+
+
+def test_a_session_from_before_signing_in_is_not_the_one_after_it(browser, link_for, rows):
+    client = browser()
+    client.set_cookie("kb_session", "chosen-by-somebody-else")
+    client.submit(link_for("客服小林", "agent"), password=PASSWORD)
+    first = client.get_cookie("kb_session").value
+    assert first != "chosen-by-somebody-else"
+    assert _try(client, "客服小林", PASSWORD).status_code == 303
+    assert client.get_cookie("kb_session").value != first
+    assert len(rows()["staff_sessions"]) == 1, "the one before has ended"
+    client.set_cookie("kb_session", first)
+    assert not _in(client)
+
+
+def test_forms_from_before_signing_in_are_refused_after_it(lin):
+    token = lin.token("/sign-in")
+    _try(lin, "客服小林", PASSWORD)
+    assert lin.post("/account/others", data={"csrf_token": token}).status_code == 400
+
+
+def test_one_address_that_tries_many_names_waits_and_others_do_not(lin, app, clock, log_of):
+    for number in range(sign_in.TRIES_OF_ADDRESS):
+        assert _try(lin, f"名字{number}", "wrong password").status_code == 403
+    refused = _try(lin, "客服小林", PASSWORD)
+    assert refused.status_code == 429
+    assert "你所在的网络" in refused.text
+    assert log_of()[-1] == ("未登录", "limited", "同一个网络", "输错 50 次")
+    elsewhere = app.test_client()
+    token = elsewhere.token("/sign-in")
+    fields = {"csrf_token": token, "name": "客服小林", "password": PASSWORD}
+    assert elsewhere.post("/sign-in", data=fields, environ_base={"REMOTE_ADDR": "203.0.113.7"}).status_code == 303
+    clock.forward(minutes=16)
+    assert _try(lin, "客服小林", PASSWORD).status_code == 303
+
+
+def test_whoever_can_sign_in_does_not_win_tries_at_other_names(lin):
+    for number in range(sign_in.TRIES_OF_ADDRESS - 1):
+        _try(lin, f"名字{number}", "wrong password")
+        if number == 25:
+            assert _try(lin, "客服小林", PASSWORD).status_code == 303
+    assert _try(lin, "又一个名字", "wrong password").status_code == 403
+    assert _try(lin, "再一个名字", "wrong password").status_code == 429
+
+
+def test_no_address_is_stored(lin, rows):
+    _try(lin, "客服小林", "wrong password")
+    assert "127.0.0.1" not in str(rows())
+
+
+def test_one_try_too_many_is_noted_once_and_a_name_that_is_nobodys_is_not_kept(lin, log_of):
+    for name in ("客服小林", "我的密码 123456"):
+        for _ in range(sign_in.TRIES + 2):
+            _try(lin, name, "wrong password")
+    assert [entry for entry in log_of() if entry[1] == "limited"] == [
+        ("未登录", "limited", "客服小林", "输错 10 次"),
+        ("未登录", "limited", "没有的姓名", "输错 10 次"),
+    ]
+    assert "123456" not in str(log_of())
+
+
+def test_signing_in_and_out_are_noted(lin, log_of):
+    _try(lin, "客服小林", PASSWORD)
+    lin.submit("/", "/sign-out")
+    assert [(actor, deed, detail) for actor, deed, _, detail in log_of() if deed.startswith("signed")][-2:] == [
+        ("客服小林", "signed_in", "密码"),
+        ("客服小林", "signed_out", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "first"), [("agent", "/desk"), ("editor", "/desk"), ("operator", "/analytics"), ("administrator", "/desk"), ("asker", "/mine")]
+)
+def test_signing_in_leads_to_a_page_that_is_open_to_one(browser, link_for, role, first):
+    client = browser()
+    assert client.submit(link_for("某人", role), password=PASSWORD).location == first
+    assert client.get(first).status_code == 200
+    assert _try(client, "某人", PASSWORD).location == first

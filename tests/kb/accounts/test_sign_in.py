@@ -192,7 +192,7 @@ def test_what_no_longer_counts_is_swept_and_the_rest_stays(session, agent, now):
         (Role.ASKER, set()),
         (Role.AGENT, {Right.DESK, Right.ANALYTICS, Right.READ_ALL}),
         (Role.EDITOR, {Right.DESK, Right.ANALYTICS, Right.READ_ALL}),
-        (Role.OPERATOR, {Right.ANALYTICS, Right.READ_ALL}),
+        (Role.OPERATOR, {Right.ANALYTICS, Right.READ_ALL, Right.SUPERVISE}),
         (Role.ADMINISTRATOR, set(Right)),
         ("root", set()),
         ("", set()),

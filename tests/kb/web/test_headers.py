@@ -37,7 +37,9 @@ def test_every_answer_forbids_what_it_does_not_need(asker, path):
     assert "Strict-Transport-Security" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/search?q=发票", "/m/invoices", "/a/invoices/verify-failed", "/mine", "/sign-in", "/nothing", "/widget/demo"])
+@pytest.mark.parametrize(
+    "path", ["/", "/search?q=发票", "/m/invoices", "/a/invoices/verify-failed", "/mine", "/sign-in", "/forgot", "/nothing", "/widget/demo"]
+)
 def test_no_page_needs_inline_script_or_style(asker, read, path):
     for tag, attributes in read(asker.get(path).text).elements:
         assert tag != "style", path
@@ -46,9 +48,9 @@ def test_no_page_needs_inline_script_or_style(asker, read, path):
         assert tag != "script" or attributes.get("src"), path
 
 
-@pytest.mark.parametrize("path", ["/mine", "/desk", "/analytics", "/sign-in", "/search?q=发票&i=abc"])
-def test_what_is_for_one_persons_eyes_is_never_kept(agent, path):
-    assert agent.get(path).headers["Cache-Control"] == "no-store"
+@pytest.mark.parametrize("path", ["/mine", "/desk", "/analytics", "/account", "/admin", "/sign-in", "/forgot", "/search?q=发票&i=abc"])
+def test_what_is_for_one_persons_eyes_is_never_kept(administrator, path):
+    assert administrator.get(path).headers["Cache-Control"] == "no-store"
 
 
 def test_a_ticket_page_is_neither_kept_nor_named_to_other_sites(asker, ticket):

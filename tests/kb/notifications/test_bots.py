@@ -15,9 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kb.accounts.identity import subject_of
-from kb.config import Config
+from kb.config import Bot, Config
 from kb.notifications import bots
 from kb.notifications.channels import DeliveryError, Letter, Outgoing
+from kb.notifications.courier import Courier
+from kb.tickets import history
+from kb.tickets.models import Follower
+from kb.tickets.standing import Kind, Level
 
 SITE = "https://help.example.com"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -303,3 +307,25 @@ def test_a_person_of_a_host_app_is_known_by_its_site_and_own_id():
     assert subject_of("s:travel:e-7") == ("travel", "e-7")
     assert subject_of("s:travel:dept:7") == ("travel", "dept:7")
     assert [subject_of(person) for person in ("u:7", "c:s:x:y", "", "s:", "s:travel", "s:travel:", "s::7")] == [None] * 7
+
+
+def test_the_courier_tells_the_team_and_the_host_app_by_these_channels(receiver, services_with, clock, now):
+    bot = Bot("wecom", f"{receiver.url}/bot")
+    services = services_with(bots=(bot,), follower_hook=f"{receiver.url}/hook", hook_secret=SECRET)
+    with services.db.write() as session:
+        ticket = history.open_ticket(session, "@all 打印机卡纸", now, priority="normal", category="inquiry")
+        session.add(Follower(ticket_number=ticket.number, person="s:travel:e-7", token="t" * 32, wording="打印机卡纸", waiting=True, joined_at=now))
+        history.count_people(ticket, now)
+        history.record(ticket, Kind.REPLIED, now, "客服小林", body="请打开后盖，把纸取出来。")
+        history.record(ticket, Kind.ESCALATED, now, "客服小林", target=Level.MANAGER.value)
+    clock.forward(minutes=2)
+    courier = Courier(services)
+    courier.work()
+    courier.work()
+    told = {got.path: json.loads(got.body) for got in receiver.got}
+    assert len(receiver.got) == len(told) == 2, "each is told once"
+    assert "＠all 打印机卡纸" in told["/bot"]["markdown"]["content"]
+    assert "[打开](http://localhost/desk/1001)" in told["/bot"]["markdown"]["content"]
+    assert (told["/hook"]["site"], told["/hook"]["sub"], told["/hook"]["topic"], told["/hook"]["ticket"]) == ("travel", "e-7", "replied", "T-1001")
+    assert told["/hook"]["url"] == f"http://localhost/t/{'t' * 32}"
+    assert "请打开后盖" in told["/hook"]["text"]

@@ -346,8 +346,11 @@ def test_the_desk_is_timed_over_tickets_of_every_kind(articles, tmp_path, monkey
     monkeypatch.setattr(desk, "ARTICLES", articles)
     to = tmp_path / "figures.json"
     done = CliRunner().invoke(desk.main, ["--tickets", "120", "--rounds", "1", "--json", str(to)], catch_exceptions=False)
-    pages = json.loads(to.read_text(encoding="utf-8"))["pages"]
+    figures = json.loads(to.read_text(encoding="utf-8"))
+    pages = figures["pages"]
     assert set(pages) == set(desk.paths())
+    assert [name.split(" ")[0] for name in figures["clocks"]] == ["clocks", "look", "look"]
+    assert re.search(r"look at \d+ clocks, \d+ alarms and", done.output)
     assert all(page["processor_ms"] > 0 and 0 < page["p50_ms"] <= page["p95_ms"] for page in pages.values())
     assert min(pages[f"view {view}"]["bytes"] for view in ("mine", "asked", "suggested", "silent", "done")) > pages["five filters that leave nothing"]["bytes"]
     assert re.search(r"\| view open +\|", done.output)

@@ -128,7 +128,9 @@ def recipients(session: Session, notice: Notice, ways: Ways) -> Iterator[Recipie
     topic = Topic(notice.kind)
     if topic is Topic.RECEIVED:
         share = session.get_one(Follower, notice.follower_id)
-        yield from _to_shares(session, [share], ways)
+        earlier = select(Message.channel, Message.address).join(Notice, Notice.id == Message.notice_id)
+        known = {(channel, address) for channel, address in session.execute(earlier.where(Message.follower_id == share.id, Notice.kind == topic.value))}
+        yield from (one for one in _to_shares(session, [share], ways) if (one.channel, one.address) not in known)
     elif event is not None and topic in _TO_ASKERS:
         yield from _to_shares(session, _askers(session, event, topic), ways)
     yield from _to_agents(session, notice, topic, event, ways)

@@ -274,7 +274,7 @@ def undo(session: Session, ticket: Ticket, event_id: int, agent: str, now: datet
     if kind is Kind.RESOLVED and event.id != _last_resolution(ticket):
         raise ConflictError("这不是最近一次解决，不能撤销。要撤销，请撤销最近一次。")
     if kind is Kind.RESOLVED and _was_read(ticket, event):
-        raise ConflictError("已经有提问人看到或收到这个答复，不能再撤销解决。可以重新打开工单，再补充一句更正。")
+        raise ConflictError("已经有提问人看到这个答复，或收到了邮件，不能再撤销解决。可以重新打开工单，再补充一句更正。")
     if kind in {Kind.MOVED_OUT, Kind.MERGED}:
         regroup.move_back(session, ticket, event, agent, now)
     if kind is Kind.PUBLISHED:

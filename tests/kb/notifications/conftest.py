@@ -1,4 +1,4 @@
-"""A real SMTP server on this machine that takes mail, refuses it, falls silent or hangs up, as it is told."""
+"""A real SMTP server on this machine that takes mail, refuses it, falls silent or hangs up, as it is told; tickets whose people can be told, and a courier."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
+from sqlalchemy import select
 
+from kb.accounts import sign_in
 from kb.config import SmtpServer
-from kb.notifications.channels import Letter, Outgoing
+from kb.notifications.channels import DeliveryError, Letter, Outgoing
+from kb.notifications.courier import Courier
+from kb.notifications.models import Message, Notice
+from kb.tickets import history, shares
+from kb.tickets.shares import Wording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,3 +173,112 @@ def outgoing():
         return Outgoing(f"<20261120T093000Z.{number}@localhost>", address, "resolved", letter, "", "", "T-1024")
 
     return make
+
+
+class Said:
+    """A channel that keeps what it is given, or fails as it is told: `fails` maps an address to a DeliveryError, and "" to one for all."""
+
+    name = "mail"
+
+    def __init__(self):
+        self.sent: list[Outgoing] = []
+        self.fails: dict[str, DeliveryError] = {}
+        self.tried: list[str] = []
+
+    def send(self, outgoing: Outgoing) -> None:
+        self.tried.append(outgoing.message_id)
+        error = self.fails.get("") or self.fails.get(outgoing.address)
+        if error is not None:
+            raise error
+        self.sent.append(outgoing)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        return sorted((one.topic, one.address) for one in self.sent)
+
+
+@pytest.fixture
+def said():
+    return Said()
+
+
+@pytest.fixture
+def courier(services, said):
+    """Make a courier whose mail goes to `said`, and whose rests are exact."""
+    return Courier(services, {"mail": said}, lambda: 0.5)
+
+
+@pytest.fixture
+def do(services):
+    """Do something in one transaction: `do(lambda session: …)`."""
+
+    def do_(step):
+        with services.db.write() as session:
+            return step(session)
+
+    return do_
+
+
+@pytest.fixture
+def account(do, services):
+    """Make an account with mail and return its id: `account("王敏", "agent", level="second")`."""
+
+    def make(name, role="agent", mail=None, **more):
+        def add(session):
+            user = sign_in.add_user(session, name, role, services.now())
+            user.mail = f"{name_of[name]}@example.com" if mail is None else mail
+            for field, value in more.items():
+                setattr(user, field, value)
+            return user.id
+
+        return do(add)
+
+    name_of = {"王敏": "wang", "李雷": "li", "管理员": "admin", "员工小钱": "qian", "员工小孙": "sun"}
+    return make
+
+
+@pytest.fixture
+def question(do, services):
+    """Open a ticket for which people wait, each with a contact: `question({"c:1": "lin@example.com"})`; their shares' ids by person."""
+
+    def ask(contacts, words="打印机卡纸怎么处理", **guessed):
+        def open_(session):
+            ticket = history.open_ticket(session, words, services.now(), **guessed)
+            made = {}
+            for person, contact in contacts.items():
+                share = shares.join(ticket, person, Wording(words, "key", ("打印机", "卡纸")), services.now(), receipt=True)
+                if contact:
+                    shares.add_details(share, "", contact, services.now())
+                made[person] = share.id
+            return ticket.number, made
+
+        return do(open_)
+
+    return ask
+
+
+@pytest.fixture
+def happens(do, services):
+    """Let something happen to a ticket: `happens(1001, lifecycle.reply, "正在处理", "王敏")`; a minute later."""
+
+    def step(number, deed, *arguments, **more):
+        services.now.forward(minutes=2)
+        do(lambda session: deed(history.find(session, number), *arguments, services.now(), **more))
+        services.now.forward(minutes=2)
+
+    return step
+
+
+@pytest.fixture
+def ended(services):
+    """Return what became of each message: `{(topic, address): ended_as}`."""
+
+    def read():
+        with services.db.read() as session:
+            rows = session.execute(select(Notice.kind, Message.address, Message.ended_as).join(Notice, Notice.id == Message.notice_id).order_by(Message.id))
+            return {(kind, address): ended_as for kind, address, ended_as in rows}
+
+    return read

@@ -55,7 +55,10 @@ class StaffSession(Base):
 
 
 class FailedSignIn(Base):
-    """A wrong name or password, kept to slow guessing down. `name` is a hash of what was tried: people type passwords into it. `address` is one too."""
+    """A wrong name or password, or a request for a new one, kept for some minutes to slow guessing down.
+
+    `name` is a hash of what was tried: people type passwords into it. `address` is one of where it came from, made with the secret key (kb.web.limits).
+    """
 
     __tablename__ = "failed_sign_ins"
 

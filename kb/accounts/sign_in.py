@@ -178,12 +178,16 @@ def stored_password(session: Session, name: str, now: datetime, *, address: str 
     `address` is a hash of where the request comes from, "" when nobody knows. Raises InvalidRequestError after 10 wrong tries on one name, or 50 from one
     address, in 15 minutes.
     """
+    _require_tries_left(session, name, now, address)
+    user = find_user(session, name)
+    return user.password_hash if user and user.password_hash and user.disabled_at is None else _no_password()
+
+
+def _require_tries_left(session: Session, name: str, now: datetime, address: str) -> None:
     if _recent(session, FailedSignIn.name == hashed(folded(name)), now) >= TRIES:
         raise InvalidRequestError("too_many_tries", "这个账号输错太多次，请 15 分钟后再试，或让管理员运行 kb user link 生成登录链接。", 429)
     if address and _recent(session, FailedSignIn.address == address, now) >= TRIES_OF_ADDRESS:
         raise InvalidRequestError("too_many_tries", "你所在的网络输错密码太多次，请 15 分钟后再试，或让管理员运行 kb user link 生成登录链接。", 429)
-    user = find_user(session, name)
-    return user.password_hash if user and user.password_hash and user.disabled_at is None else _no_password()
 
 
 def _recent(session: Session, whose: ColumnElement[bool], now: datetime) -> int:
@@ -200,10 +204,14 @@ def fits(stored: str, password: str) -> bool:
 
 
 def note_try(session: Session, name: str, now: datetime, *, right: bool, address: str = "") -> User | None:
-    """Return the account after a right password and forget its wrong tries; remember a wrong one, and in the audit log that it was one too many."""
+    """Return the account after a right password and forget its wrong tries; remember a wrong one, and in the audit log that it was one too many.
+
+    Raises InvalidRequestError as `stored_password` does: of many tries at the same time, all of which were let in, no more count than one after the other.
+    """
     tried = hashed(folded(name))
     user = find_user(session, name)
     if right and user is not None and user.disabled_at is None:
+        _require_tries_left(session, name, now, address)
         session.execute(delete(FailedSignIn).where(FailedSignIn.name == tried))
         return user
     session.add(FailedSignIn(name=tried, address=address, at=now))

@@ -10,9 +10,12 @@ import sys
 
 import pytest
 import structlog
+from sqlalchemy import select
 
 from indexer import segment
 from kb import cli
+from kb.accounts.models import AuditEntry
+from kb.db import Database
 from tests.kb.conftest import ROOT
 
 COMMANDS = [
@@ -230,6 +233,40 @@ def test_user_add_and_link_print_a_link(built):
     assert built("user", "link", "客服小林")[1].strip().startswith("http://127.0.0.1:8000/sign-in/")
 
 
+def test_accounts_are_listed_closed_and_opened_again(built):
+    built("user", "add", "管理员老周", "--role", "administrator", "--mail", "zhou@example.com")
+    built("user", "add", "客服小林", "--role", "agent")
+    assert _json(built("user", "disable", "客服小林", "--json")) == (0, {"name": "客服小林", "disabled": True})
+    code, out, _ = built("user", "link", "客服小林")
+    assert (code, out) == (1, "")
+    _, body = _json(built("user", "list", "--json"))
+    row = {"level": "", "seen_at": None}
+    assert body["users"] == [
+        {"name": "管理员老周", "role": "administrator", "mail": "zhou@example.com", "disabled": False, **row},
+        {"name": "客服小林", "role": "agent", "mail": "", "disabled": True, **row},
+    ]
+    assert "客服小林  agent  -  disabled" in built("user", "list")[1]
+    assert _json(built("user", "enable", "客服小林", "--json")) == (0, {"name": "客服小林", "disabled": False})
+    assert built("user", "link", "客服小林")[0] == 0
+
+
+def test_what_is_done_on_the_command_line_is_noted(built, tmp_path):
+    built("user", "add", "客服小林", "--role", "agent")
+    built("user", "disable", "客服小林")
+    built("person", "export", "客服小林")
+    built("person", "delete", "客服小林", "--yes")
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'kb.sqlite3'}")
+    with database.read() as session:
+        noted = [(one.actor, one.deed, one.object) for one in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
+    database.disconnect()
+    assert noted == [
+        ("命令行", "added", "客服小林"),
+        ("命令行", "disabled", "客服小林"),
+        ("命令行", "person_exported", "u:1"),
+        ("命令行", "person_deleted", "u:1"),
+    ]
+
+
 def test_db_upgrade_is_done_once_and_says_so(kb):
     assert _json(kb("db", "upgrade", "--json")) == (0, {"ok": True, "backup": None})
     assert kb("db", "upgrade") == (0, "", "the database is up to date\n")
@@ -282,6 +319,8 @@ FAILURES = {
     "missing database": (("tickets", "list", "--json"), {}, "kb db upgrade"),
     "nothing to roll back to": (("index", "rollback"), {}, "kb index build"),
     "unknown account": (("user", "link", "没有这个人"), {}, "kb user add"),
+    "bad mail": (("user", "add", "小林", "--role", "agent", "--mail", "nonsense"), {}, "lin@example.com"),
+    "account to disable": (("user", "disable", "没有这个人"), {}, "kb user add"),
     "bad name": (("user", "add", " ", "--role", "agent"), {}, "1 到 40"),
     "unknown setting": (("index", "status"), {"KB_PROT": "8000"}, "did you mean KB_PORT?"),
     "bad port": (("index", "status"), {"KB_PORT": "x"}, "1 to 65535"),

@@ -104,6 +104,17 @@ def test_guessing_is_slowed_down_even_for_the_right_password_and_for_nobodys_nam
     assert try_password(session, "客服小林", PASSWORD, now + sign_in.TRY_WINDOW) is agent
 
 
+def test_of_many_tries_at_once_no_more_count_than_of_as_many_one_after_the_other(session, agent, now):
+    """All of them were let in before the first was found wrong."""
+    stored = [sign_in.stored_password(session, "客服小林", now) for _ in range(sign_in.TRIES + 1)]
+    for _ in range(sign_in.TRIES):
+        assert sign_in.note_try(session, "客服小林", now, right=False) is None
+    right = sign_in.fits(stored[-1], PASSWORD)
+    assert right
+    with pytest.raises(InvalidRequestError):
+        sign_in.note_try(session, "客服小林", now, right=right)
+
+
 def test_a_success_forgets_the_wrong_tries(session, agent, now):
     for _ in range(3):
         try_password(session, "客服小林", "wrong password", now)

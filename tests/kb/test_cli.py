@@ -405,7 +405,7 @@ def test_a_person_is_handed_over_and_forgotten_from_the_command_line(kb):
     code, out, _ = kb("person", "export", "李雷")
     assert (code, json.loads(out)["tickets"]) == (0, [])
     code, out, _ = kb("person", "delete", "李雷", "--yes", "--json")
-    assert (code, json.loads(out)) == (0, {"removed": {"questions": 0, "tickets": 0, "details": 0, "files": 0, "feedback": 0}})
+    assert (code, json.loads(out)) == (0, {"removed": {"questions": 0, "tickets": 0, "details": 0, "files": 0, "messages": 0, "feedback": 0}})
     code, out, said = kb("person", "export", "谁都不是")
     assert (code, out) == (1, "")
     assert "nothing is kept about" in said

@@ -125,7 +125,9 @@ def _day(policies: Policies, promise: Promise) -> tuple[float, str]:
 def _left(clock: Clock, day: tuple[float, str]) -> str:
     """Return how much of a clock's time is left, or by how much it is over."""
     left = (clock.target or 0) - clock.used
-    return f"已超{_span(-left, day)}" if clock.late else f"剩{_span(left, day)}"
+    if clock.late:
+        return f"已超{_span(-left, day)}" if -left >= _MINUTE else "刚刚超时"
+    return f"剩{_span(left, day)}"
 
 
 def _span(seconds: float, day: tuple[float, str]) -> str:

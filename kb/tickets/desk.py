@@ -17,11 +17,11 @@ from kb.errors import InvalidRequestError
 from kb.tickets import bulk, countdown, history, queue
 from kb.tickets.bulk import Span
 from kb.tickets.queue import Choice, Sort, View
-from kb.tickets.standing import Kind, State
+from kb.tickets.standing import Kind, Level, State
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
 from kb.web.forms import clean, number_arg
 from kb.web.visitor import signed_in
-from kb.web.wording import LEVEL_NAMES, state_name
+from kb.web.wording import state_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +46,8 @@ VIEWS = {
     View.ALL: "全部",
 }
 SORTS = {Sort.URGENT: "紧急在前", Sort.DUE: "先到期在前", Sort.DEMAND: "等的人多在前", Sort.NEWEST: "新提的在前", Sort.RESTING: "最久没动在前"}
+ESCALATED = {Level.SECOND: "已升级·二线", Level.MANAGER: "已升级·主管"}
+"""What a row says of who looks at it besides; there is no room for more."""
 RULES = {
     "answers": "“answers” 写的工单不对",
     "audience": "“audience” 写的人群不对",
@@ -121,7 +123,7 @@ def blueprint(services: Services) -> Blueprint:
                 modules={module.id: module.name for module in services.library.current().modules},
                 now=now,
                 countdowns={ticket.number: countdown.of_row(ticket, services.policies, now) for ticket in page.tickets},
-                levels=LEVEL_NAMES,
+                marks=ESCALATED,
                 views=VIEWS,
                 sorts=SORTS,
                 states={state.value: state_name(state) for state in State},

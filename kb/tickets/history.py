@@ -73,7 +73,7 @@ def record(
     session.expire(ticket, ["events"])
     outbox.note_event(session, event)
     ticket.version = event.id
-    if kind is not Kind.ALARMED:  # that time runs out is no change of what rests
+    if kind is not Kind.ALARMED and (kind, actor) != (Kind.ESCALATED, SYSTEM):  # that time runs out is no change of what rests
         ticket.changed_at = now
     was_open = ticket.open
     _write(ticket, standing(ticket) if kind is Kind.UNDONE else after(written(ticket), event))

@@ -320,12 +320,12 @@ def test_what_is_due_in_another_century_is_due_as_far_off_as_can_be_sorted(add, 
     assert seen(number)[2] == FAR
 
 
-def test_alarms_are_no_change_of_what_rests(db, add, look):
-    number = add()
+def test_what_the_clocks_tell_is_no_change_of_what_rests(db, add, look):
+    number = add(priority="urgent")
     look(at(11))
     with db.read() as session:
         ticket = history.find(session, number)
-        assert (ticket.alarm, ticket.changed_at) == ("response_late", MONDAY)
+        assert (ticket.alarm, ticket.escalated, ticket.changed_at) == ("resolution_late", "second", MONDAY)
 
 
 def test_ten_thousand_tickets_are_read_in_one_statement_without_what_people_wrote(db, add, look, asked):

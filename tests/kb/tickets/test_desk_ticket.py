@@ -577,7 +577,7 @@ def test_the_head_says_what_is_promised_and_how_it_stands(agent, clock, open_one
     open_one("打印机卡纸")
     clock.forward(minutes=40)
     text = read(agent.get(PAGE).text).text
-    assert "首次响应 11月20日 17:20 前，已超 10 分钟 解决 11月23日 16:50 前，剩 6 小时 时限 普通：30 分钟内回复，1 个工作日内解决" in text
+    assert "首次响应 11月20日 17:20 前，已超 10 分钟 解决 11月23日 16:50 前，剩 6 小时 承诺 普通：30 分钟内回复，1 个工作日内解决" in text
 
 
 def test_an_agent_lets_others_look_at_a_ticket_says_why_to_colleagues_only_and_takes_it_back(agent, asker, ticket, services, kinds):

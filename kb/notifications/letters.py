@@ -298,7 +298,7 @@ class Writer:
 
     def _alarmed(self, session: Session, notice: Notice) -> Content | None:
         """Return what is about to be late or is, of what was when it was noted; None when none of it is any more."""
-        numbers = [int(number) for number in (notice.data or {}).get("numbers", ())]
+        numbers = list(dict.fromkeys(int(number) for number in (notice.data or {}).get("numbers", ())))
         found = {one.number: one for one in session.scalars(select(Ticket).where(Ticket.number.in_(numbers)))}
         late = [found[number] for number in numbers if number in found and found[number].open and (found[number].alarm or found[number].escalated)]
         if not late:

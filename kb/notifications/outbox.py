@@ -6,10 +6,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from kb.mail_address import address_in
 from kb.notifications.models import Notice
+from kb.tickets.models import Follower
 from kb.tickets.standing import SYSTEM, Kind
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from kb.tickets.models import Follower, TicketEvent
+    from kb.tickets.models import TicketEvent
 
 SECOND_THOUGHTS = timedelta(seconds=60)
 """How long a step that can be taken back is kept from those whom it would be told."""
@@ -54,12 +55,14 @@ _CAN_BE_TAKEN_BACK = frozenset({Kind.RESOLVED, Kind.ASSIGNED, Kind.ESCALATED})
 def note_event(session: Session, event: TicketEvent) -> None:
     """Write down that what happened to a ticket is to be told, if it is; to be called once for each event, in its transaction.
 
-    What the program escalates by itself stands in a digest (kb.tickets.alarms), so that a thousand late tickets are not a thousand messages.
+    `last` in its data is the share that was made last by then: who came later is known by it, whatever the clock does. What the program escalates by
+    itself stands in a digest (kb.tickets.alarms), so that a thousand late tickets are not a thousand messages.
     """
     kind = Kind(event.kind)
     if kind in _OF_EVENTS and not (kind is Kind.ESCALATED and event.actor == SYSTEM):
         ready_at = event.at + SECOND_THOUGHTS if kind in _CAN_BE_TAKEN_BACK else event.at
-        session.add(Notice(kind=_OF_EVENTS[kind].value, ticket_number=event.ticket_number, event_id=event.id, at=event.at, ready_at=ready_at))
+        last = func.json_object("last", func.json_array(select(func.max(Follower.id)).scalar_subquery()))
+        session.add(Notice(kind=_OF_EVENTS[kind].value, ticket_number=event.ticket_number, event_id=event.id, data=last, at=event.at, ready_at=ready_at))
 
 
 def note_received(session: Session, follower: Follower, now: datetime) -> None:

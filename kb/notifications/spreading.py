@@ -132,7 +132,7 @@ def recipients(session: Session, notice: Notice, ways: Ways) -> Iterator[Recipie
         known = {(channel, address) for channel, address in session.execute(earlier.where(Message.follower_id == share.id, Notice.kind == topic.value))}
         yield from (one for one in _to_shares(session, [share], ways) if (one.channel, one.address) not in known)
     elif event is not None and topic in _TO_ASKERS:
-        yield from _to_shares(session, _askers(session, event, topic), ways)
+        yield from _to_shares(session, _askers(session, notice, event, topic), ways)
     yield from _to_agents(session, notice, topic, event, ways)
 
 
@@ -171,7 +171,7 @@ def ways_to(person: str, contact: str, accounts: Mapping[int, User], *, hook: bo
     return [*ways, (MAIL, written, False)] if written else ways
 
 
-def _askers(session: Session, event: TicketEvent, topic: Topic) -> Iterator[Follower]:
+def _askers(session: Session, notice: Notice, event: TicketEvent, topic: Topic) -> Iterator[Follower]:
     """Yield the shares of those who were in the ticket when it happened and are to be told, wherever they are by now; not who did it."""
     if event.follower_id is not None and event.actor != ASKER:
         yield onward(session, session.get_one(Follower, event.follower_id))
@@ -181,7 +181,8 @@ def _askers(session: Session, event: TicketEvent, topic: Topic) -> Iterator[Foll
     )
     gone = [int(share) for data in session.scalars(moves) for share in (data or {}).get("followers", ())]
     here = or_(Follower.ticket_number == event.ticket_number, Follower.id.in_(gone))
-    listed = select(Follower).where(here, Follower.joined_at <= event.at, or_(Follower.withdrawn_at.is_(None), Follower.goes_on.is_not(None)))
+    (last,) = (notice.data or {})["last"]
+    listed = select(Follower).where(here, Follower.id <= last, or_(Follower.withdrawn_at.is_(None), Follower.goes_on.is_not(None)))
     for share in session.scalars(listed.order_by(Follower.id)):
         told = onward(session, share)
         if share.id != event.follower_id and (told.waiting or (topic in _ALSO_TO_THOSE_ANSWERED and told.confirmed_at is not None)):

@@ -18,6 +18,7 @@ PUBLIC = [
     "/a/reimbursement/first-claim",
     "/mine",
     "/sign-in",
+    "/forgot",
 ]
 FIRST_LOAD = 50_000
 """Bytes of the first page with all it needs, compressed."""
@@ -52,6 +53,17 @@ def test_axe_finds_nothing_on_any_page_of_agents(people, site, scheme):
         assert problems(agent.page) == [], path
     agent.page.goto(asker.page.locator(".receipt a").first.evaluate("link => link.href"))
     assert problems(agent.page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page_of_administrators_and_none_is_wider_than_a_phone(people, site, scheme):
+    administrator = people("phone", color_scheme=scheme)
+    administrator.page.goto(site.kb("user", "add", f"管理员 {scheme}", "--role", "administrator")["url"])
+    administrator.page.get_by_role("button", name="登录").click()
+    for path in ("/account", "/admin", "/admin/people", "/admin/people/1", "/admin/audit"):
+        administrator.page.goto(site.url + path)
+        assert problems(administrator.page) == [], path
+        assert too_wide(administrator.page) <= 0, path
 
 
 @pytest.mark.parametrize("text", [1, 2])

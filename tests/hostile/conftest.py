@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kb.conftest import (  # noqa: F401 - fixtures are found by their names
+    administrator,
     agent,
     app,
     app_of,

@@ -179,8 +179,10 @@ def test_every_script_that_is_kept_is_shown_as_text_to_asker_and_agent(asker, ag
 
 def test_every_script_in_the_sign_in_form_is_shown_as_text(asker, read, known, hostile):
     token, scripts = asker.token(), _scripts(hostile)
-    for script in scripts[:: len(scripts) // 150]:
-        page = read(_well(asker.post("/sign-in", data={"csrf_token": token, "name": script, "password": script, "next": script})).text)
+    for number, script in enumerate(scripts[:: len(scripts) // 150]):
+        sent = {"csrf_token": token, "name": script, "password": script, "next": script}
+        address = {"REMOTE_ADDR": f"2001:db8:0:{number:x}::1"}  # from one, so many wrong names would be too many
+        page = read(_well(asker.post("/sign-in", data=sent, environ_base=address)).text)
         _clean(page, known)
         assert page.form("/sign-in", {"next": ""})["fields"]["next"] == "/desk"
 
@@ -199,12 +201,26 @@ def test_no_words_break_a_form(asker, agent, ticket, hostile, source):
         assert _well(client.get(page)).status_code == 200
 
 
+def test_every_script_in_a_name_is_text_to_administrators(administrator, known, hostile):
+    scripts = [script for script in _scripts(hostile) if len(script) <= 40]
+    token = administrator.token("/admin/people")
+    for script in scripts[:: max(1, len(scripts) // 40)]:
+        fields = {"name": script, "role": "agent", "mail": script, "level": ""}
+        _well(administrator.post("/admin/people", data={"csrf_token": token, **fields}))
+        _well(administrator.post("/admin/people", data={"csrf_token": token, **fields, "mail": ""}))
+    assert len(administrator.page("/admin/people").links) > 30
+    for path in ("/admin/people", "/admin/people/2", "/admin/audit", "/admin/audit?person=<script>&deed="):
+        _clean(administrator.page(path), known)
+    _well(administrator.get("/admin/audit.csv"))
+
+
 def test_no_words_break_signing_in(asker, hostile):
     token = asker.token()
-    for text in [*_unicode(hostile), *_injections(hostile)[::20], "x" * 100_000]:
-        word = text.encode("utf-8", "replace").decode()
-        answer = _well(asker.post("/sign-in", data={"csrf_token": token, "name": word, "password": word}))
+    for number, text in enumerate([*_unicode(hostile), *_injections(hostile)[::20], "x" * 100_000]):
+        word, address = text.encode("utf-8", "replace").decode(), {"REMOTE_ADDR": f"2001:db8:0:{number:x}::1"}
+        answer = _well(asker.post("/sign-in", data={"csrf_token": token, "name": word, "password": word}, environ_base=address))
         assert answer.status_code in {403, 429}
+        assert _well(asker.post("/forgot", data={"csrf_token": token, "who": word}, environ_base=address)).status_code == 200
 
 
 JSON_ENTRANCES = ["/api/v1/intents", "/api/v1/feedback", "/api/v1/tickets/{token}/details"]

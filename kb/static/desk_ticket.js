@@ -6,7 +6,7 @@ const body = composer.elements.body;
 const dialog = document.getElementById("keys");
 const live = page.querySelector(".presence");
 const news = live.querySelector("[data-news]");
-const PARTS = ["head", "told", "timeline", "public", "aside"];
+const PARTS = ["head", "told", "timeline", "public", "aside", "escalation"];
 const LOOK_EVERY = 20_000;
 const AT_REST = 15 * 60_000; // nobody has touched anything: no more looks, so that an unattended screen signs itself out
 
@@ -98,7 +98,7 @@ async function show(address, options) {
 
 function replaceParts(fresh, other) {
   const open = new Set([...page.querySelectorAll("details[open]")].map((one) => one.className));
-  const typed = new Map([...page.querySelectorAll("#aside input[id], #aside textarea[id]")].map((one) => [one.id, one.value]));
+  const typed = new Map([...page.querySelectorAll(":is(#aside, #escalation) :is(input, textarea)[id]")].map((one) => [one.id, one.value]));
   const ticked = new Set([...page.querySelectorAll("#aside [type=checkbox]:checked")].map((one) => one.value));
   for (const id of PARTS) document.getElementById(id).replaceWith(fresh.getElementById(id));
   for (const details of page.querySelectorAll("details")) details.open ||= open.has(details.className);

@@ -95,6 +95,22 @@ def test_a_canned_reply_comes_to_the_cursor_and_its_blank_is_filled_before_it_is
     expect(page.locator("#timeline .spoke").last).to_contain_text("请看：那一篇")
 
 
+def test_others_are_asked_to_look_and_that_is_taken_back_without_losing_an_answer_that_is_being_written(open_ticket):
+    page = open_ticket("投影仪连不上怎么办").page
+    page.locator("#body").fill("写到一半")
+    page.locator(".escalating summary").click()
+    page.locator("#why-escalate").fill("要找设备科")
+    page.get_by_role("button", name="升级给二线").click()
+    expect(page.get_by_text("已升级给二线。")).to_be_visible()
+    expect(page.locator("#body")).to_have_value("写到一半")
+    page.locator(".escalating summary").click()
+    expect(page.get_by_role("button", name="升级给服务主管")).to_be_visible()
+    expect(page.get_by_role("button", name="升级给二线", exact=True)).to_have_count(0)
+    page.locator("#told [data-undo]").click()
+    expect(page.get_by_role("button", name="升级给二线", exact=True)).to_be_visible()
+    expect(page.locator("#head .mark")).to_have_count(0)
+
+
 def test_two_agents_are_told_of_each_other_and_neither_loses_a_word(open_ticket, site):
     question = "打卡机认不出脸怎么办"
     first, colleague = open_ticket(question).page, open_ticket(question, "李雷")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, or_, select, update
 
+from kb.accounts import people
 from kb.accounts.models import User
 from kb.errors import NotFoundError
 from kb.notifications import messages
@@ -54,14 +55,16 @@ def export(session: Session, person: str) -> dict[str, Any]:
     intents = session.scalars(select(Intent).where(Intent.person == person).order_by(Intent.at))
     followed = list(session.scalars(select(Follower).where(Follower.person == person).order_by(Follower.id)))
     feedback = session.scalars(select(Feedback).where(Feedback.person == person).order_by(Feedback.at))
+    account = account_of(person)
     return {
         "person": person,
+        "account": people.export(session, account) if account is not None else None,
         "questions": [
             {"at": one.at.isoformat(), "query": one.query, "verdict": one.verdict, "trigger": one.trigger, "opened": one.opened, "ticket": one.ticket_number}
             for one in intents
         ],
         "tickets": [_share(one) for one in followed],
-        "messages": messages.export(session, [one.id for one in followed], account_of(person)),
+        "messages": messages.export(session, [one.id for one in followed], account),
         "feedback": [
             {"at": one.at.isoformat(), "article": one.article, "anchor": one.anchor, "helpful": one.helpful, "reason": one.reason} for one in feedback
         ],
@@ -87,7 +90,7 @@ def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[s
 
     Their questions, feedback's reasons, details, contacts and files go, and the addresses of their tickets stop working. That somebody asked stays,
     as a number: the share belongs to nobody any more, and the masked wording of a ticket stays for the others who asked it. Where there are no others,
-    the question goes too, with what agents noted about it.
+    the question goes too, with what agents noted about it. An account stays, without its mail address; disabling it is another step.
     """
     with db.write() as session:
         followed = list(session.scalars(select(Follower).where(Follower.person == person)))
@@ -110,7 +113,10 @@ def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[s
             one.person, one.token, one.wording, one.contact = f"gone:{secrets.token_hex(8)}", secrets.token_urlsafe(24), "", ""
             one.waiting = one.waiting and one.ticket.open
             history.count_people(one.ticket, now)
-        told = messages.forget(session, ids, account_of(person))
+        account = account_of(person)
+        told = messages.forget(session, ids, account)
+        if account is not None:
+            people.forget_contact(session, account)
         asked = session.execute(delete(Intent).where(Intent.person == person)).rowcount  # type: ignore[attr-defined]
         nobody = func.concat("gone:", Feedback.id)
         said = session.execute(update(Feedback).where(Feedback.person == person).values(person=nobody, reason="")).rowcount  # type: ignore[attr-defined]

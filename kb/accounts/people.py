@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
@@ -153,6 +153,33 @@ def end_sessions(session: Session, by: str, user: User, now: datetime) -> None:
     """Sign somebody out everywhere."""
     sign_in.end_sessions(session, user.id)
     audit.note(session, by, Deed.ENDED_SESSIONS, user.name, "", now)
+
+
+def export(session: Session, number: int) -> dict[str, Any] | None:
+    """Return everything that is kept about an account as plain values, no hash of a secret among them; None when there is no such account."""
+    user = session.get(User, number)
+    if user is None:
+        return None
+    sessions = session.scalars(select(StaffSession).where(StaffSession.user_id == number).order_by(StaffSession.created_at))
+    entries = session.scalars(select(AuditEntry).where(AuditEntry.actor == user.name).order_by(AuditEntry.id))
+    return {
+        "name": user.name,
+        "role": user.role,
+        "level": user.level,
+        "mail": user.mail,
+        "reminders": not user.quiet,
+        "created_at": user.created_at.isoformat(),
+        "disabled_at": user.disabled_at.isoformat() if user.disabled_at else None,
+        "sessions": [{"browser": one.browser, "created_at": one.created_at.isoformat(), "seen_at": one.seen_at.isoformat()} for one in sessions],
+        "audit": [{"at": one.at.isoformat(), "deed": one.deed, "object": one.object, "detail": one.detail} for one in entries],
+    }
+
+
+def forget_contact(session: Session, number: int) -> None:
+    """Forget where an account's mail goes. Its name stays with what was done under it: others rely on that."""
+    user = session.get(User, number)
+    if user is not None:
+        user.mail = ""
 
 
 def level_name(level: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from kb import person
+from kb.accounts import sign_in
 from kb.errors import NotFoundError
 from kb.tickets.models import Attachment, Detail, Follower, Ticket
 
@@ -89,3 +90,31 @@ def test_what_agents_say_among_themselves_is_not_in_the_export(services, known, 
         found = json.dumps(person.export(session, known), ensure_ascii=False)
     assert "此人常投诉" not in found
     assert "客服小林" not in found
+
+
+def test_an_account_is_handed_over_with_its_sessions_and_deeds_and_without_a_secret(services, agent, now):
+    with services.db.write() as session:
+        user = sign_in.find_user(session, "客服小林")
+        user.mail = "lin@example.com"
+        sign_in.set_password(user, "一句好记的话 2026")
+        found = person.export(session, person.identify(session, "客服小林"))
+        secrets = (user.password_hash, sign_in.hashed(agent.get_cookie("kb_session").value), agent.get_cookie("kb_session").value)
+    account = found["account"]
+    assert (account["name"], account["role"], account["mail"], account["created_at"]) == ("客服小林", "agent", "lin@example.com", now.isoformat())
+    assert [one["deed"] for one in account["audit"]] == ["signed_in"]
+    assert len(account["sessions"]) == 1
+    assert not [secret for secret in secrets if secret in json.dumps(found)]
+
+
+def test_a_forgotten_account_has_no_address_any_more_and_keeps_its_name(services, agent, now, rows):
+    with services.db.write() as session:
+        sign_in.find_user(session, "客服小林").mail = "lin@example.com"
+        who = person.identify(session, "客服小林")
+    person.forget(services.db, services.files, who, now)
+    assert "lin@example.com" not in repr(rows())
+    assert agent.get("/account").status_code == 200
+
+
+def test_whoever_has_no_account_is_handed_over_without_one(services, known):
+    with services.db.read() as session:
+        assert person.export(session, known)["account"] is None

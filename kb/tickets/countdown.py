@@ -169,4 +169,4 @@ def _told(ticket: Ticket) -> str:
     """Return who has been told that a ticket is late, as far as it has been written down that they are."""
     if ticket.escalated != Level.NONE:
         return f"已提醒{LEVEL_NAMES[Level(ticket.escalated)]}"
-    return "已提醒客服" if ticket.alarm in {Alarm.RESPONSE_LATE, Alarm.RESOLUTION_LATE} else "客服还在处理"
+    return "已提醒客服" if ticket.alarm != Alarm.NONE else "客服还在处理"

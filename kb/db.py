@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import OperationalError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The last migration: written here too, so that a database of this version is known without loading alembic, which takes an eighth of a second."""
 _PRAGMAS = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "secure_delete=ON")
 _WAL_TRIES = 50

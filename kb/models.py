@@ -7,6 +7,7 @@ from kb.reading.models import Feedback
 from kb.search.models import Intent
 from kb.tickets.models import Attachment, Detail, Follower, Phrasing, PhrasingTerm, Presence, PublicReply, Replay, Ticket, TicketEvent
 from kb.web.models import StoredAnswer
+from kb.widget.models import ServerKey, SigningKey, Site, Webhook
 
 __all__ = [
     "Attachment",
@@ -25,10 +26,14 @@ __all__ = [
     "Presence",
     "PublicReply",
     "Replay",
+    "ServerKey",
     "SignInLink",
+    "SigningKey",
+    "Site",
     "StaffSession",
     "StoredAnswer",
     "Ticket",
     "TicketEvent",
     "User",
+    "Webhook",
 ]

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from indexer.published import Published
     from kb.notifications.models import Message
 
-WIDTH = 76
-"""Columns of plain text, in which a Chinese character takes two."""
+WIDTH = 74
+"""Columns of plain text, in which a Chinese character takes two; closing marks may stand out by four more."""
 MOST_QUOTED = 60
 """Characters of a question in a mail: somebody may have typed it to be read by somebody else."""
 _IN_SUBJECT = 40
@@ -356,14 +356,14 @@ def quoted(text: str, most: int = MOST_QUOTED) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def wrapped(text: str, indent: str = "") -> str:
-    """Return a text in lines of at most `WIDTH` columns; lines after the first begin with `indent`. What has no place to break stays whole."""
+def wrapped(text: str, indent: str = "", most: int = WIDTH) -> str:
+    """Return a text in lines of at most `most` columns; lines after the first begin with `indent`. What has no place to break stays whole."""
     lines = []
     for paragraph in text.splitlines():
         line, width = "", 0
         for piece in re.findall(r"[!-~]+|.", paragraph):
             wide = sum(_columns(letter) for letter in piece)
-            if line.strip() and width + wide > WIDTH and piece not in _NO_LINE_BEGINS_WITH:
+            if line.strip() and width + wide > most and piece not in _NO_LINE_BEGINS_WITH:
                 opening = line[len(line.rstrip(_NO_LINE_ENDS_WITH)) :]
                 lines.append(line.removesuffix(opening).rstrip())
                 line, piece = indent, opening + piece.lstrip()  # noqa: PLW2901 - a space at a break is none
@@ -379,4 +379,4 @@ def _columns(letter: str) -> int:
 
 def _indented(text: str) -> str:
     """Return somebody's words set apart from ours."""
-    return "\n".join(f"    {line}".rstrip() for line in wrapped(text.strip()).splitlines())
+    return "\n".join(f"    {line}".rstrip() for line in wrapped(text.strip(), most=WIDTH - 4).splitlines())

@@ -1,0 +1,243 @@
+"""What letters say: what this person may read, where to go on, and nothing that somebody else could use."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import east_asian_width
+
+import pytest
+from sqlalchemy import select
+
+from kb.accounts import sign_in
+from kb.accounts.models import SignInLink, StaffSession
+from kb.notifications import outbox
+from kb.notifications.letters import MOST_QUOTED, quoted, wrapped
+from kb.notifications.outbox import Topic
+from kb.tickets import history, lifecycle, shares
+from kb.tickets.models import Follower
+
+
+@pytest.fixture
+def letters(courier, said, services):
+    """Send what is due and return the new letters by topic and address."""
+
+    def send():
+        before = len(said.sent)
+        services.now.forward(minutes=2)
+        courier.work()
+        return {(one.topic, one.address): one.letter for one in said.sent[before:]}
+
+    return send
+
+
+@pytest.fixture
+def token_of(services):
+    def read(share):
+        with services.db.read() as session:
+            return session.get(Follower, share).token
+
+    return read
+
+
+def columns(line):
+    return sum(2 if east_asian_width(letter) in "WFA" else 1 for letter in line)
+
+
+def test_an_answer_by_an_article_leads_to_it_and_to_the_persons_own_page(question, happens, letters, token_of):
+    number, mine = question({"c:1": "lin@example.com"}, "发票查验不通过怎么办")
+    happens(number, lifecycle.resolve, "王敏", article="invoices/verify-failed", body="当天的票第二天再查。")
+    letter = letters()["resolved", "lin@example.com"]
+    assert letter.subject == f"T-{number} 有答案了：发票查验不通过怎么办"
+    assert "    当天的票第二天再查。" in letter.text
+    assert "http://localhost/a/invoices/verify-failed" in letter.text
+    assert f"http://localhost/t/{token_of(mine['c:1'])}" in letter.text
+    assert "3 个工作日" in letter.text
+    assert letter.unsubscribe in letter.text
+
+
+def test_the_link_leads_to_the_section_that_answers_this_persons_own_words(question, happens, letters, services):
+    published = services.library.current()
+    place = next(place for place in published.sections if place.section.anchor and place.section.heading and place.article.id == "invoices/verify-failed")
+    number, _ = question({"c:1": "lin@example.com"}, place.section.heading)
+    happens(number, lifecycle.resolve, "王敏", article=place.article.id)
+    assert f"http://localhost/a/{place.article.id}#{place.section.anchor}" in letters()["resolved", "lin@example.com"].text
+
+
+def test_an_article_that_a_person_may_not_read_is_not_named_to_them(restricted, app_of, clock):
+    from kb.notifications.courier import Courier  # noqa: PLC0415 - only here over other articles
+    from tests.kb.notifications.conftest import Said  # noqa: PLC0415 - the same
+
+    said = Said()
+    with restricted.db.write() as session:
+        ticket = history.open_ticket(session, "银企直连证书过期", clock())
+        share = shares.join(ticket, "c:1", shares.Wording("银企直连证书过期", "k"), clock(), receipt=True)
+        share.contact = "lin@example.com"
+        lifecycle.resolve(ticket, "王敏", clock(), article="finance/keys")
+    clock.forward(minutes=2)
+    Courier(restricted, {"mail": said}).work()
+    (one,) = said.sent
+    assert "finance" not in one.letter.text
+    assert "更新" not in one.letter.text
+
+
+def test_what_was_said_to_one_person_stands_in_no_other_letter(question, happens, letters):
+    number, _ = question({"c:1": "a@example.com", "c:2": "b@example.com"})
+    happens(number, lambda ticket, now: shares.add_details(ticket.followers[0], "我的工号是 4711", None, now))
+    happens(number, lambda ticket, now: lifecycle.reply(ticket, "只给你：密码已重置", "王敏", now, to=ticket.followers[0]))
+    happens(number, lambda ticket, now: lifecycle.note(ticket, "内部：这个人总来问", "王敏", now))
+    happens(number, lifecycle.reply, "给大家：已修好", "王敏")
+    found = letters()
+    to_others = "".join(letter.text + letter.html + letter.subject for (_, address), letter in found.items() if address != "a@example.com")
+    assert "给大家：已修好" in to_others
+    assert not any(secret in to_others for secret in ("只给你", "4711", "内部"))
+
+
+def test_details_that_a_person_adds_are_not_mailed_to_the_agent(question, happens, letters, account):
+    account("王敏")
+    number, _ = question({"c:1": ""})
+    happens(number, lifecycle.assign, "王敏", "王敏")
+    happens(number, lambda ticket, now: shares.add_details(ticket.followers[0], "卡号 6222 0000", None, now))
+    letter = letters()["added", "wang@example.com"]
+    assert "6222" not in letter.text + letter.html + letter.subject
+    assert f"http://localhost/desk/{number}" in letter.text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "中奖了 https://evil.example.com/win?x=1 快点",
+        "看 evil.example.com 有惊喜",
+        "WWW.EVIL.COM/abc",
+        "evil．example．com 全角",
+        "加我 me@evil.example.com",
+        "ftp://evil.example.com",
+        "javascript://x",
+        "xn--e1afmkfd.xn--p1ai/路径",
+        "http://1.2.3.4/x",
+    ],
+)
+def test_nobody_sends_a_link_or_a_long_text_to_a_stranger_through_us(question, letters, words):
+    question({"c:1": "victim@example.com"}, words + "，" + "请务必看看" * 40)
+    (letter,) = letters().values()
+    ours = re.sub(r"http://localhost/[\w/?=&.%-]*", "", letter.text + letter.html)
+    ours = re.sub(r"<!doctype html>.*?</head>|style=\"[^\"]*\"", "", ours, flags=re.DOTALL)
+    for sign in ("evil", "://", "www", "xn--", "1.2.3.4"):
+        assert sign not in ours.lower() + letter.subject.lower(), sign
+    assert (ours + letter.subject).count("请务必看看") <= 3 * MOST_QUOTED / 5
+
+
+def test_what_people_type_is_text_in_html_too(question, happens, letters, read):
+    number, _ = question({"c:1": "lin@example.com"}, "<script>alert(1)</script> 打印 & 卡纸")
+    happens(number, lifecycle.reply, "<img src=x onerror=alert(1)>\n第二行", "王敏")
+    found = letters()
+    assert len(found) == 2
+    for letter in found.values():
+        page = read(letter.html)
+        assert not {"script", "img", "iframe", "form"} & {tag for tag, _ in page.elements}
+        assert not [name for _, given in page.elements for name in given if name.startswith("on")]
+        assert all(link.startswith("http://localhost/") for link in page.links)
+
+
+def test_plain_text_fits_into_78_columns_but_for_addresses_and_the_replys_own_long_words(question, happens, letters, account):
+    account("王敏")
+    number, _ = question({"c:1": "lin@example.com"}, "打印机卡纸怎么处理，每次都要重开机，已经三天了，换过纸盒也没有用，同事的也一样")
+    happens(number, lifecycle.assign, "王敏", "李雷")
+    happens(number, lifecycle.reply, "先关机，等三十秒再开。" * 20 + "\n\n1. 打开后盖（听到“咔”的一声）。\n2. " + "x" * 200, "王敏")
+    happens(number, lifecycle.ask, "还卡吗？", "王敏")
+    happens(number, lifecycle.resolve, "王敏", body="换了一台。")
+    happens(number, lambda ticket, now: shares.reopen(ticket.followers[0], "还是卡", now))
+    for letter in letters().values():
+        for line in letter.text.splitlines():
+            assert columns(line) <= 78 or "http://" in line or "xxxx" in line, line
+            assert not re.match(r"\s*[，。、；：？！）》」』”]", line), line
+            assert line == "-- " or line == line.rstrip()
+
+
+def test_wrapping_keeps_every_character_and_ends_no_line_with_an_opening_bracket():
+    text = "打开“我的发票”（在首页右上角），" * 12
+    assert wrapped(text).replace("\n", "") == text
+    assert not any(line.endswith(("（", "“")) for line in wrapped(text).splitlines())
+    assert all(columns(line) <= 78 for line in wrapped(text).splitlines())
+    assert wrapped("") == ""
+
+
+def test_a_question_is_quoted_as_one_line():
+    assert quoted("打印机\r\n\t卡纸\u2028怎么办\0") == "打印机 卡纸 怎么办"
+    assert len(quoted("长" * 500)) == MOST_QUOTED
+
+
+def test_an_invitation_and_a_reset_hold_a_link_that_works_and_nothing_else_is_kept_of_it(letters, account, do, services, app):
+    wang = account("王敏")
+    do(lambda session: outbox.note_for(session, wang, Topic.INVITED, services.now()))
+    letter = letters()["invited", "wang@example.com"]
+    path = re.search(r"http://localhost(/sign-in/\S+)", letter.text)[1]
+    assert app.test_client().get(path).status_code == 200
+    assert "7 天" in letter.text
+    assert letter.unsubscribe == ""
+    do(lambda session: outbox.note_for(session, wang, Topic.RESET, services.now()))
+    reset = letters()["reset", "wang@example.com"]
+    assert app.test_client().get(re.search(r"http://localhost(/sign-in/\S+)", reset.text)[1]).status_code == 200
+    with services.db.read() as session:
+        stored = " ".join(session.scalars(select(SignInLink.token_hash)))
+        assert path.rpartition("/")[2] not in stored
+        assert list(session.scalars(select(StaffSession))) == []
+
+
+def test_no_letter_holds_a_session_or_the_key(question, happens, letters, services, account):
+    account("王敏")
+    number, _ = question({"c:1": "lin@example.com"})
+    happens(number, lifecycle.assign, "王敏", "李雷")
+    happens(number, lifecycle.reply, "正在处理", "王敏")
+    for letter in letters().values():
+        whole = letter.text + letter.html
+        assert services.config.secret_key not in whole
+        assert not re.search(r"eyJ[\w-]+\.", whole), "no JWT"
+        assert "kb_session" not in whole
+
+
+def test_a_reminder_lists_only_what_is_late_still(letters, account, question, do, services):
+    wang = account("王敏")
+    first, _ = question({"c:1": ""}, "第一个问题")
+    second, _ = question({"c:2": ""}, "第二个问题")
+    for number in (first, second):
+        do(lambda session, number=number: setattr(history.find(session, number), "alarm", "response_late"))
+    do(lambda session: outbox.note_for(session, wang, Topic.ALARMED, services.now(), {"numbers": [first, second], "alarms": ["response_late"] * 2}))
+    do(lambda session: lifecycle.spam(history.find(session, first), "王敏", services.now()))
+    letter = letters()["alarmed", "wang@example.com"]
+    assert "第二个问题" in letter.text
+    assert "第一个问题" not in letter.text
+    assert f"http://localhost/desk/{second}" in letter.text
+
+
+def test_a_group_gets_short_lines_without_a_way_to_unsubscribe(services, question, happens):
+    from kb.notifications.courier import Courier  # noqa: PLC0415 - only here with a group
+    from tests.kb.notifications.conftest import Said  # noqa: PLC0415 - the same
+
+    group = Said()
+    number, _ = question({"c:1": ""})
+    happens(number, lifecycle.escalate, "second", "", "王敏")
+    Courier(services, {"wecom-1": group}).work()
+    (one,) = group.sent
+    assert (one.ticket, one.letter.url, one.letter.unsubscribe) == (f"T-{number}", f"http://localhost/desk/{number}", "")
+    assert one.letter.text.startswith("王敏把这张工单升级给了二线。\n")
+
+
+def test_a_host_app_learns_whose_message_it_is_and_where_that_persons_page_is(services, question, happens, token_of):
+    from kb.notifications.courier import Courier  # noqa: PLC0415 - only here with a host app
+    from tests.kb.notifications.conftest import Said  # noqa: PLC0415 - the same
+
+    hook = Said()
+    number, mine = question({"s:erp:u-77": ""})
+    happens(number, lifecycle.reply, "正在处理", "王敏")
+    Courier(services, {"hook": hook}).work()
+    replied = next(one for one in hook.sent if one.topic == "replied")
+    assert (replied.site, replied.sub, replied.ticket) == ("erp", "u-77", f"T-{number}")
+    assert replied.letter.url == f"http://localhost/t/{token_of(mine['s:erp:u-77'])}"
+    assert "正在处理" in replied.letter.text
+
+
+def test_reset_links_of_somebody_disabled_meanwhile_are_not_sent(letters, account, do, services):
+    wang = account("王敏")
+    do(lambda session: outbox.note_for(session, wang, Topic.RESET, services.now()))
+    do(lambda session: setattr(sign_in.find_user(session, "王敏"), "disabled_at", services.now()))
+    assert letters() == {}

@@ -107,10 +107,10 @@ def names_of_those_who_may(session: Session, right: Right) -> list[str]:
 def new_link(session: Session, user: User | None, now: datetime, *, life: timedelta = LINK_LIFE, sets_password: bool = False) -> str:
     """Return the secret of a new sign-in link: for a user, or (None) for whoever becomes the first administrator.
 
-    Older links of the same are void, unless this one lives longer than `LINK_LIFE`: an invitation is handed over twice, by mail and from the page.
-    With `sets_password` whoever uses it has to set a password.
+    Older links of the same are void. With `sets_password` whoever uses it has to set a password, and older links live on until one of them is used: such a
+    link goes out by mail, maybe twice under one Message-ID, and which of the two somebody reads is not known.
     """
-    if life <= LINK_LIFE:
+    if not sets_password:
         void_links(session, user)
     token = f"{_SETS_PASSWORD if sets_password else ''}{secrets.token_urlsafe(24)}"
     session.add(SignInLink(token_hash=hashed(token), user_id=user.id if user else None, expires_at=now + life))

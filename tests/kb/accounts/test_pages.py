@@ -11,6 +11,8 @@ from sqlalchemy import select
 from kb.accounts import sign_in
 from kb.accounts.models import User
 from kb.accounts.pages import safe_next
+from kb.mailer import MAIL
+from kb.notifications.courier import Courier
 from kb.notifications.models import Notice
 from tests.kb.conftest import ROOT
 
@@ -367,3 +369,31 @@ def test_signing_in_leads_to_a_page_that_is_open_to_one(browser, link_for, role,
     assert client.submit(link_for("某人", role), password=PASSWORD).location == first
     assert client.get(first).status_code == 200
     assert _try(client, "某人", PASSWORD).location == first
+
+
+class Mailbox:
+    """What the worker would have mailed."""
+
+    name = MAIL
+
+    def __init__(self):
+        self.letters = []
+
+    def send(self, outgoing):
+        self.letters.append((outgoing.address, outgoing.letter.text))
+
+    def close(self):
+        """There is nothing to close."""
+
+
+def test_whoever_forgot_their_password_sets_a_new_one_by_the_mail(lin_with_mail, services, browser, log_of):
+    _ask_for_reset(lin_with_mail, "客服小林")
+    mailbox, client = Mailbox(), browser()
+    Courier(services, {MAIL: mailbox}).work()
+    [(address, text)] = mailbox.letters
+    assert address == "lin@example.com"
+    link = re.search(r"http://localhost(/sign-in/\S+)", text)[1]
+    assert "新密码" in client.get(link).text
+    assert client.submit(link, password="一句全新的话 2027").location == "/desk"
+    assert _try(lin_with_mail, "客服小林", PASSWORD).status_code == 403
+    assert [deed for _, deed, *_ in log_of()][-3:] == ["asked_reset", "password", "signed_in"]

@@ -148,6 +148,16 @@ def test_the_first_administrators_link_is_void_once_there_is_one(session, now):
         sign_in.open_link(session, token, now)
 
 
+def test_a_mail_that_goes_out_twice_holds_two_links_of_which_one_works_once(session, agent, now):
+    first, second = sign_in.reset(session, agent, now), sign_in.reset(session, agent, now)
+    link, _ = sign_in.open_link(session, first, now)
+    assert sign_in.open_link(session, second, now)[1] is agent
+    sign_in.use_link(session, link, agent, now)
+    for token in (first, second):
+        with pytest.raises(InvalidRequestError):
+            sign_in.open_link(session, token, now)
+
+
 def test_a_new_link_for_one_leaves_the_links_of_others(session, agent, now):
     other = sign_in.add_user(session, "乙", Role.AGENT, now)
     theirs = sign_in.new_link(session, other, now)

@@ -232,6 +232,8 @@ class Writer:
         return frozenset({"*"}) if user is not None and is_staff(user.role) else EVERYONE
 
     def _to_user(self, session: Session, topic: Topic, user: User, notice: Notice, event: TicketEvent | None, now: datetime) -> Content | None:
+        if topic is Topic.INVITED and user.password_hash:
+            return None  # they came by the link that they were given otherwise
         if topic in {Topic.INVITED, Topic.RESET}:
             return self._access(session, topic, user, now)
         if topic is Topic.ALARMED:

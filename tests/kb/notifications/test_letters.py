@@ -183,6 +183,13 @@ def test_an_invitation_and_a_reset_hold_a_link_that_works_and_nothing_else_is_ke
         assert list(session.scalars(select(StaffSession))) == []
 
 
+def test_whoever_has_come_already_is_not_invited_any_more(letters, account, do, services):
+    wang = account("王敏")
+    do(lambda session: outbox.note_for(session, wang, Topic.INVITED, services.now()))
+    do(lambda session: sign_in.set_password(sign_in.find_user(session, "王敏"), "一句好记的话 2026"))
+    assert letters() == {}
+
+
 def test_no_letter_holds_a_session_or_the_key(question, happens, letters, services, account):
     account("王敏")
     number, _ = question({"c:1": "lin@example.com"})

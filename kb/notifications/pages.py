@@ -161,5 +161,5 @@ def _what(session: Session, subject: Subject) -> str:
     """Return what messages are about, in words that tell strangers nothing."""
     if subject.share:
         share = session.get(Follower, subject.share)
-        return f"提问 {share.ticket.name}" if share is not None else "这个提问"
-    return f"工单 T-{subject.number}" if subject.number else "时限提醒"
+        return f"提问 {share.ticket.name} " if share is not None else "这个提问"
+    return f"工单 T-{subject.number} " if subject.number else "时限提醒"

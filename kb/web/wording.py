@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from kb.accounts.roles import NAMES, Role
 from kb.tickets.lifecycle import PUBLIC_KINDS
 from kb.tickets.standing import Alarm, Kind, Level, State
+from kb.working_days import CHINA
 
-_CHINA = timezone(timedelta(hours=8))
+if TYPE_CHECKING:
+    from datetime import datetime
+
 _STATES = {
     State.NEW: "待处理",
     State.ASSIGNED: "已有人接手",
@@ -91,7 +94,7 @@ def day(value: str) -> str:
 
 def moment(value: datetime) -> str:
     """Return a point in time in China's time zone: 11月3日 14:05."""
-    local = value.astimezone(_CHINA)
+    local = value.astimezone(CHINA)
     return f"{local.month}月{local.day}日 {local:%H:%M}"
 
 
@@ -106,7 +109,7 @@ def ago(value: datetime, now: datetime) -> str:
 
 def timestamp(value: datetime) -> str:
     """Return a point in time in China's time zone as spreadsheets read it: 2026-11-03 14:05."""
-    return f"{value.astimezone(_CHINA):%Y-%m-%d %H:%M}"
+    return f"{value.astimezone(CHINA):%Y-%m-%d %H:%M}"
 
 
 def file_size(size: int) -> str:

@@ -77,7 +77,7 @@ class Courier:
         self._in_vain: dict[str, int] = {}
         self._refused_in_a_row: dict[str, set[int]] = {}
         self._outages = config.data / "outages.json"
-        self._down = outages.read(self._outages)
+        self._down = {name: outage for name, outage in outages.read(self._outages).items() if name in self._channels}
 
     def run(self, stopped: threading.Event) -> None:
         """Carry what is due, look again each second, until `stopped`. Whatever fails is logged and tried again at a later look."""
@@ -96,6 +96,8 @@ class Courier:
             if not alone:
                 return 0
             try:
+                if self._down != outages.read(self._outages):
+                    outages.write(self._outages, self._down)  # the settings name a channel no more, or another courier was here before
                 while not stop():
                     now = self._services.now()
                     spreading.spread(self._services.db, self._ways, now)

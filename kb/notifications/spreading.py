@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+import structlog
 from sqlalchemy import and_, func, insert, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from kb.accounts.identity import subject_of
 from kb.accounts.models import User
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from kb.db import Database
 
+log = structlog.get_logger()
+
 TEAM = "team"
 """The address of a message to a group: its bot knows where that is."""
 A_DAY = 20
@@ -39,6 +43,7 @@ ADDRESSES = 3
 """Addresses that one share may have told in a day: whoever changes theirs more often is writing to others."""
 TOO_FAR = timedelta(hours=2)
 """What is due later than this from now is due: nothing waits so long, so the clock was set back."""
+_AGAIN_AFTER = timedelta(minutes=10)
 _BATCH = 100
 _TO_ASKERS = frozenset({Topic.ASKED, Topic.REPLIED, Topic.RESOLVED, Topic.REOPENED})
 _ALSO_TO_THOSE_ANSWERED = frozenset({Topic.REPLIED, Topic.RESOLVED})
@@ -83,11 +88,18 @@ def spread(db: Database, ways: Ways, now: datetime) -> int:
             waiting = select(Notice.id).where(Notice.spread_at.is_(None), due(Notice.ready_at, now)).order_by(Notice.id).limit(_BATCH)
             ready = list(session.scalars(waiting))
         for id_ in ready:
-            with db.write() as session:
-                notice = session.get_one(Notice, id_)
-                if notice.spread_at is None:
-                    _write(session, notice, ways, now)
-                    done += 1
+            try:
+                with db.write() as session:
+                    notice = session.get_one(Notice, id_)
+                    if notice.spread_at is None:
+                        _write(session, notice, ways, now)
+                        done += 1
+            except SQLAlchemyError:
+                raise
+            except Exception:  # a notice that cannot be spread, for a reason nobody foresaw, must not keep all after it from being told
+                log.exception("notice_failed", notice=id_)
+                with db.write() as session:
+                    session.get_one(Notice, id_).ready_at = now + _AGAIN_AFTER
         if len(ready) < _BATCH:
             return done
 

@@ -174,6 +174,13 @@ def test_since_when_a_channel_is_away_outlives_the_courier(question, services, s
     assert outages.read(services.config.data / "outages.json")["mail"].since == began
 
 
+def test_a_channel_that_the_settings_name_no_more_is_not_told_as_away(services, said):
+    path = services.config.data / "outages.json"
+    outages.write(path, {"wecom-1": outages.Outage(services.now(), "gone")})
+    Courier(services, {"mail": said}).work()
+    assert outages.read(path) == {}
+
+
 def test_a_file_of_outages_that_is_no_file_of_outages_is_none(services):
     path = services.config.data / "outages.json"
     for text in ("", "[]", '{"mail": 1}', '{"mail": {"since": "gestern", "reason": ""}}', "{"):

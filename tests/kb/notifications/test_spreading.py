@@ -243,3 +243,17 @@ def test_the_lists_of_valid_and_invalid_addresses_are_told_apart_but_for_what_no
 def test_an_address_is_shown_so_that_only_its_owner_knows_it():
     assert shortened("lin@example.com") == "l***@example.com"
     assert shortened("team") == "team"
+
+
+def test_a_notice_that_cannot_be_spread_keeps_no_other_from_being_told(question, told, do, services, log):
+    first, _ = question({"c:1": "a@example.com"})
+    second, _ = question({"c:2": "b@example.com"}, "另一个问题")
+    told()
+    for number in (first, second):
+        do(lambda session, number=number: lifecycle.reply(history.find(session, number), "正在处理", "王敏", services.now()))
+    do(lambda session: setattr(session.scalars(select(Notice).where(Notice.ticket_number == first, Notice.kind == "replied")).one(), "data", {}))
+    assert told() == mail("replied", "b@example.com")
+    assert "notice_failed" in log()
+    do(lambda session: setattr(session.scalars(select(Notice).where(Notice.spread_at.is_(None))).one(), "data", {"last": [99]}))
+    services.now.forward(minutes=10)
+    assert told() == mail("replied", "a@example.com")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench import build, demand, desk, folds, http, load, memory, search, weights
+from bench import build, demand, desk, folds, http, letters, load, memory, search, weights
 from bench.corpus import read_corpus, terms_of
 from bench.engines import BASELINE, ENGINES, OURS
 from bench.figures import Spread, median_of, percentile, spread_of, table
@@ -354,6 +354,13 @@ def test_the_desk_is_timed_over_tickets_of_every_kind(articles, tmp_path, monkey
     assert all(page["processor_ms"] > 0 and 0 < page["p50_ms"] <= page["p95_ms"] for page in pages.values())
     assert min(pages[f"view {view}"]["bytes"] for view in ("mine", "asked", "suggested", "silent", "done")) > pages["five filters that leave nothing"]["bytes"]
     assert re.search(r"\| view open +\|", done.output)
+
+
+def test_everybody_who_waits_is_told_by_a_server_that_takes_everything(articles):
+    answer = next(path for path in sorted(articles.rglob("*.md")) if not path.name.startswith("_"))
+    figures = letters.measure(articles, answer.relative_to(articles).with_suffix("").as_posix(), 60)
+    assert 0 < figures["other_after_seconds"] < figures["seconds"]
+    assert figures["processor_seconds"] > 0
 
 
 def test_figures_are_medians_of_rounds_and_the_tail_is_the_nearest_rank():

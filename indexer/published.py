@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
 from indexer import question as questions
 from indexer import ranking
@@ -55,8 +55,19 @@ _SUGGESTED_OF_ONE = 2
 COMPLETED = 0.5
 """What the likeliest completion of a half-typed word counts."""
 _PICTURE = re.compile(r'(?:src|href)="/media/([^"]+)"')
-EVERYONE = frozenset({"employee"})
+
+
+class Audience(NamedTuple):
+    """Who reads, as far as it matters to what exists for them: their roles, "*" for all of them, and the modules that they are shown, none for all."""
+
+    roles: frozenset[str]
+    modules: frozenset[str] = frozenset()
+
+
+EVERYONE = Audience(frozenset({"employee"}))
 """What an anonymous person may read."""
+ALL = Audience(frozenset({"*"}))
+"""Everything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +119,7 @@ class Published:
         self.sections = tuple(Place(article, section) for article in self.articles.values() for section in article.sections)
         self._lexicon = lexicon
         self._meanings: dict[str, str] = catalogue["meanings"]
-        self._among: dict[tuple[str | None, frozenset[str]], Collection[int] | None] = {}
+        self._among: dict[tuple[str | None, Audience], Collection[int] | None] = {}
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -134,7 +145,7 @@ class Published:
         """Why nothing faster ranks, with the remedy; "" when there is nothing to say."""
         return self.damage or self.backend.note
 
-    def read(self, text: str, audience: frozenset[str] = EVERYONE) -> Question:
+    def read(self, text: str, audience: Audience = EVERYONE) -> Question:
         """Return what a person typed as this build's vocabulary reads it, corrected where it knows no such word but one that was meant.
 
         Nothing is corrected to a word that stands only in what these people may not read.
@@ -151,7 +162,7 @@ class Published:
             return question
         return replace(found, text=question.text, cut=question.cut, corrected=meant)
 
-    def _readable(self, word: str, audience: frozenset[str]) -> bool:
+    def _readable(self, word: str, audience: Audience) -> bool:
         """Tell whether a word, or one of its synonyms, stands in a section that these people may read."""
         among = self._positions(None, audience)
         if among is None:
@@ -207,7 +218,7 @@ class Published:
         return Lexicon.from_json(json.loads(self._lexicon))
 
     def search(
-        self, question: Question, *, limit: int = 10, module: str | None = None, audience: frozenset[str] = EVERYONE, completed: Sequence[str] = ()
+        self, question: Question, *, limit: int = 10, module: str | None = None, audience: Audience = EVERYONE, completed: Sequence[str] = ()
     ) -> list[SearchHit]:
         """Return the best sections, at most 3 of one article. `completed` is what a last word still being typed may become, the likeliest first."""
         (sought, _), among = self.looked_up(question), self._positions(module, audience)
@@ -295,15 +306,16 @@ class Published:
     def articles_for(self, text: str, limit: int) -> list[str]:
         """Return the ids of the first `limit` different articles for a question, whoever may read them."""
         found: dict[str, None] = {}
-        for hit in self.search(self.read(text), limit=MAX_LIMIT, audience=frozenset({"*"})):
+        for hit in self.search(self.read(text), limit=MAX_LIMIT, audience=ALL):
             found[self.sections[hit.position].article.id] = None
         return list(found)[:limit]
 
-    def visible(self, article: Article, audience: frozenset[str]) -> bool:
-        """Tell whether people of these audiences may read an article; "*" may read all."""
-        return not article.audience or "*" in audience or bool(audience & set(article.audience))
+    def visible(self, article: Article, audience: Audience) -> bool:
+        """Tell whether an article exists for these people: it is of a module that they are shown, and for everyone or for one of their roles."""
+        shown = not audience.modules or article.module in audience.modules
+        return shown and (not article.audience or "*" in audience.roles or not audience.roles.isdisjoint(article.audience))
 
-    def article(self, id_: str, audience: frozenset[str] = EVERYONE) -> Article | None:
+    def article(self, id_: str, audience: Audience = EVERYONE) -> Article | None:
         """Return an article, or None when it does not exist for this audience."""
         article = self.articles.get(id_)
         return article if article and self.visible(article, audience) else None
@@ -326,7 +338,7 @@ class Published:
                 found[key] = (*found.get(key, ()), article)
         return found
 
-    def suggest(self, text: str, audience: frozenset[str] = EVERYONE, limit: int = 6) -> list[str]:
+    def suggest(self, text: str, audience: Audience = EVERYONE, limit: int = 6) -> list[str]:
         """Return titles and similar questions for what somebody has typed so far, as far as these people may read them.
 
         No two say the same, and at most 2 are of one article. First those that begin with it, then those that contain it, then the same for what
@@ -366,11 +378,11 @@ class Published:
     def _suggestions(self) -> Wordings:
         return Wordings(self.wordings)
 
-    def written_for(self, text: str, audience: frozenset[str]) -> Article | None:
+    def written_for(self, text: str, audience: Audience) -> Article | None:
         """Return the article whose title or similar question is `text`, as far as these people may read it."""
         return next((article for article, _ in self.wordings.get(bare(text), ()) if self.visible(article, audience)), None)
 
-    def meant_by(self, question: Question, audience: frozenset[str]) -> Article | None:
+    def meant_by(self, question: Question, audience: Audience) -> Article | None:
         """Return the one article whose title or similar question asks the same in other words: other order, politeness, question words, synonyms.
 
         A single content word is a topic, not a question, and what two articles ask is no one's.
@@ -380,7 +392,7 @@ class Published:
         found = [article for article in self._meant.get(question.key, ()) if self.visible(article, audience)]
         return found[0] if len(found) == 1 else None
 
-    def wording_of(self, text: str, audience: frozenset[str]) -> str | None:
+    def wording_of(self, text: str, audience: Audience) -> str | None:
         """Return `text` as an editor wrote it in a title or similar question that these people may read, None when nobody did."""
         return next((wording for article, wording in self.wordings.get(bare(text), ()) if self.visible(article, audience)), None)
 
@@ -392,17 +404,17 @@ class Published:
                 found[name] = (*found.get(name, ()), article)
         return found
 
-    def shows(self, name: str, audience: frozenset[str]) -> bool:
+    def shows(self, name: str, audience: Audience) -> bool:
         """Tell whether these people may see a picture ("module/name"): some article that shows it is theirs to read."""
         return any(self.visible(article, audience) for article in self._pictured.get(name, ()))
 
-    def _positions(self, module: str | None, audience: frozenset[str]) -> Collection[int] | None:
+    def _positions(self, module: str | None, audience: Audience) -> Collection[int] | None:
         """Return the sections that these people may read in this module, None for all of them."""
         if (module, audience) not in self._among:
             self._among[module, audience] = self._allowed(module, audience)
         return self._among[module, audience]
 
-    def _allowed(self, module: str | None, audience: frozenset[str]) -> Collection[int] | None:
+    def _allowed(self, module: str | None, audience: Audience) -> Collection[int] | None:
         allowed = [
             position
             for position, place in enumerate(self.sections)

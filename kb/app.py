@@ -27,6 +27,7 @@ import kb.tickets.api
 import kb.tickets.desk
 import kb.tickets.desk_ticket
 import kb.tickets.pages
+import kb.widget.api
 import kb.widget.pages
 from kb.accounts.roles import Right
 from kb.tickets import shares
@@ -57,14 +58,14 @@ def create_app(services: Services) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies)  # type: ignore[method-assign]
+    origins.install(app, services)  # first, so that a registered site can read why it was refused
     limits.install(app, config)
-    origins.install(app, config)
     visitors.install(app, services)
     authorisation.install(app)
     headers.install(app, config)
     errors.install(app)
     csrf = CSRFProtect(app)
-    for module in (kb.search.api, kb.reading.api, kb.tickets.api):
+    for module in (kb.search.api, kb.reading.api, kb.tickets.api, kb.widget.api):
         views = module.blueprint(services)
         csrf.exempt(views)
         app.register_blueprint(views)

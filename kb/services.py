@@ -13,6 +13,7 @@ from kb.db import Database
 from kb.files import FileStore
 from kb.tickets.public import PublicReplies
 from kb.tickets.sla import Policies
+from kb.widget.sites import Sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,11 @@ class Services:
     def public_replies(self) -> PublicReplies:
         """What agents said to everybody who asks the like."""
         return PublicReplies(self.db, self.now)
+
+    @cached_property
+    def sites(self) -> Sites:
+        """The sites that embed us."""
+        return Sites(self.db)
 
     @cached_property
     def policies(self) -> Policies:

@@ -11,7 +11,7 @@ from unicodedata import east_asian_width
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy import select
 
-from indexer.published import EVERYONE
+from indexer.published import ALL, EVERYONE
 from kb import working_days
 from kb.accounts import sign_in
 from kb.accounts.identity import subject_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from indexer.published import Published
+    from indexer.published import Audience, Published
     from kb.notifications.models import Message
 
 WIDTH = 74
@@ -225,11 +225,11 @@ class Writer:
             leave="不再接收这个提问的邮件",
         )
 
-    def _audience(self, session: Session, share: Follower) -> frozenset[str]:
+    def _audience(self, session: Session, share: Follower) -> Audience:
         """Return what somebody may read as they are when they are signed in."""
         account = spreading.account_of(share.person)
         user = session.get(User, account) if account is not None else None
-        return frozenset({"*"}) if user is not None and is_staff(user.role) else EVERYONE
+        return ALL if user is not None and is_staff(user.role) else EVERYONE
 
     def _to_user(self, session: Session, topic: Topic, user: User, notice: Notice, event: TicketEvent | None, now: datetime) -> Content | None:
         if topic is Topic.INVITED and user.password_hash:
@@ -346,7 +346,7 @@ def _about(topic: Topic, user: User, notice: Notice) -> Subject | None:
     return Subject(user=user.id, number=notice.ticket_number or 0)
 
 
-def _section(published: Published, wording: str, article: str, audience: frozenset[str]) -> tuple[str, str]:
+def _section(published: Published, wording: str, article: str, audience: Audience) -> tuple[str, str]:
     """Return the path of the section of an article that answers these words best, and its heading; its beginning when none is found."""
     found = next((hit for hit in answer(published, wording, audience=audience).hits if hit.article.id == article), None)
     return (found.path, found.section.heading) if found is not None else (f"/a/{article}", "")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from indexer.article import Article
-    from indexer.published import Published
+    from indexer.published import Audience, Published
     from kb.services import Services
 
 _POPULAR = 8
@@ -86,7 +86,7 @@ def _picture(folder: Path, module: str, name: str) -> Path | None:
     return path if path.is_relative_to(folder) and path.suffix.lower() in MEDIA_TYPES and path.is_file() else None
 
 
-def articles_by_module(published: Published, audience: frozenset[str]) -> dict[str, list[Article]]:
+def articles_by_module(published: Published, audience: Audience) -> dict[str, list[Article]]:
     """Return the articles that these people may read, by module, tutorials first."""
     found: dict[str, list[Article]] = {module.id: [] for module in published.modules}
     for article in sorted(published.articles.values(), key=lambda one: (one.kind != "tutorial", one.id)):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from indexer.article import Article, Section
     from indexer.backend import SearchHit
-    from indexer.published import Place, Published
+    from indexer.published import Audience, Place, Published
     from indexer.question import Question
 
 LIMIT = 10
@@ -74,9 +74,7 @@ class Answer:
         return self.hits[1:] if self.best is not None and self.hits[:1] == (self.best,) else self.hits
 
 
-def answer(
-    published: Published, text: str, *, limit: int = LIMIT, module: str | None = None, audience: frozenset[str] = EVERYONE, typing: bool = False
-) -> Answer:
+def answer(published: Published, text: str, *, limit: int = LIMIT, module: str | None = None, audience: Audience = EVERYONE, typing: bool = False) -> Answer:
     """Search `text` and decide whether the best section answers it.
 
     `module` narrows the hits and with `typing` they are also those of the words that a last Latin word may become, in letters or in

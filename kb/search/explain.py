@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from kb.search.answerability import MODEL
 
 if TYPE_CHECKING:
-    from indexer.published import Published
+    from indexer.published import Audience, Published
     from kb.search.answer import Answer
 
 
-def explanation(published: Published, said: Answer, audience: frozenset[str]) -> dict[str, Any]:
+def explanation(published: Published, said: Answer, audience: Audience) -> dict[str, Any]:
     """Return the reasons of an answer as plain values.
 
     `question`: what it was read as, its content words with how telling they are and what else they may be called, and the key that clusters it.

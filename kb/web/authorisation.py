@@ -39,6 +39,7 @@ NEEDS: dict[str, Right | Gate] = {
     "search_api.intents": Gate.PUBLIC,
     "search_api.suggest": Gate.PUBLIC,
     "search_api.suggestions": Gate.PUBLIC,
+    "site_api.of_page": Gate.PUBLIC,
     "widget.script": Gate.PUBLIC,
     "widget.demo": Gate.PUBLIC,
     "tickets.mine": Gate.PUBLIC,

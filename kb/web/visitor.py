@@ -1,40 +1,51 @@
-"""Who is asking: a signed-in account, else a random first-party cookie, else the widget's random id, else this request alone. Never the IP address."""
+"""Who is asking, never by IP address.
+
+On our own pages: a signed-in account, else a random first-party cookie. Over a site's pages: whom its token vouches for, else the widget's random id; cookies
+do not count there. Else this request alone.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flask import g, request
 
-from indexer.published import EVERYONE
+from indexer.published import ALL, EVERYONE
 from kb.accounts import sign_in
+from kb.accounts.identity import bad_identity, verify
 from kb.accounts.roles import Right, is_staff, may
 from kb.accounts.sign_in import Staff
 from kb.errors import InvalidRequestError, NotFoundError
-from kb.web.origins import same_origin
+from kb.web.origins import TOLD_TO_ALL, VISITOR, same_origin, site
+from kb.widget import server_keys
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask.wrappers import Response
 
+    from indexer.published import Audience
     from kb.services import Services
+    from kb.widget.sites import SiteInForce
 
 PERSON_COOKIE_DAYS = 180
 _POLLED = frozenset({"desk.counts", "tickets_api.ticket"})
 """Addresses that open pages ask whether or not somebody is there, so they keep no session alive."""
 _MAX_VISITOR = 100
+_VISITOR_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The person behind a request. `person` is "" when nothing identifies them; `audience` is what they may read."""
+    """The person behind a request. `person` is "" when nothing identifies them; `audience` is what exists for them; `site`: the one they come through."""
 
     person: str
     staff: Staff | None
-    audience: frozenset[str]
+    audience: Audience
+    site: SiteInForce | None = None
 
     @property
     def working(self) -> bool:
@@ -81,14 +92,39 @@ def install(app: Flask, services: Services) -> None:
 
 
 def _visitor(services: Services) -> Visitor:
+    if request.path.startswith("/api/") and (found := _sent_along(services)) is not None:
+        return found
     if not same_origin(services.config):
         return NOBODY
     staff = _staff(services)
     if staff is not None:
-        audience = frozenset({"*"}) if may(staff.role, Right.READ_ALL) else EVERYONE
+        audience = ALL if may(staff.role, Right.READ_ALL) else EVERYONE
         return Visitor(f"u:{staff.id}", staff, audience)
     cookie = request.cookies.get(_person_cookie(services), "")
     return Visitor(f"c:{_digest(cookie)}" if cookie else "", None, EVERYONE)
+
+
+def _sent_along(services: Services) -> Visitor | None:
+    """Return whom the headers of a request to the API speak for; None when they say nothing, or hold a server's key.
+
+    Raises InvalidRequestError 401 for a token that is not accepted, and where a site takes nobody without one.
+    """
+    named, given, id_ = site(), request.headers.get("Authorization"), request.headers.get(VISITOR)
+    if request.method == "OPTIONS" or request.path == TOLD_TO_ALL or server_keys.looks_like_one((given or "").removeprefix("Bearer ")):
+        return None
+    if given is not None and (named is not None or given[:6].lower() == "bearer"):  # a proxy's password is no token
+        scheme, _, token = given.partition(" ")
+        if named is None or scheme != "Bearer":
+            raise bad_identity()
+        identity = verify(token, named.name, named.keys, services.now())
+        return Visitor(f"s:{named.name}:{identity.subject.sub}", None, named.readers(identity.roles), named)
+    if named is not None and not named.anonymous:
+        raise InvalidRequestError("no_identity", "this site takes only people that it vouches for: send Authorization: Bearer TOKEN (docs/widget.md)", 401)
+    if id_ is not None and not _VISITOR_ID.fullmatch(id_):
+        raise InvalidRequestError("bad_visitor", f"{VISITOR} is not 32 hexadecimal digits in lower case")
+    if named is None and id_ is None:
+        return None
+    return Visitor(person_named(id_), None, EVERYONE if named is None else named.readers(), named)
 
 
 def _staff(services: Services) -> Staff | None:

@@ -14,11 +14,11 @@ from indexer.article import Article, Section
 from indexer.backend import MAX_TERMS, Query, Sought
 from indexer.build import build, publish, write_build
 from indexer.errors import ArticlesRejectedError, DamagedIndexError, NoIndexError
-from indexer.published import CHECK_EVERY, EVERYONE, IMPACTS, SCORERS, Library, current_id, open_build, verify
+from indexer.published import ALL, CHECK_EVERY, EVERYONE, IMPACTS, SCORERS, Audience, Library, current_id, open_build, verify
 from indexer.ranking import MAX_PER_ARTICLE
 from indexer.text import bare
 
-EMPLOYEE, FINANCE, ALL = frozenset({"employee"}), frozenset({"finance"}), frozenset({"*"})
+NOBODY, EMPLOYEE, FINANCE = (Audience(frozenset(roles)) for roles in ((), ("employee",), ("finance",)))
 
 
 class Clock:
@@ -124,7 +124,7 @@ def test_a_search_stays_in_its_module(publish, article):
 
 @pytest.mark.parametrize(
     ("audience", "found"),
-    [(EMPLOYEE, {"m/open", "m/staff"}), (FINANCE, {"m/open", "m/secret"}), (ALL, {"m/open", "m/staff", "m/secret"}), (frozenset(), {"m/open"})],
+    [(EMPLOYEE, {"m/open", "m/staff"}), (FINANCE, {"m/open", "m/secret"}), (ALL, {"m/open", "m/staff", "m/secret"}), (NOBODY, {"m/open"})],
 )
 def test_an_article_exists_for_its_audience_only(publish, article, audience, found):
     published = publish(
@@ -425,7 +425,7 @@ def test_nothing_is_corrected_to_what_only_others_may_read(tmp_path):
     with open_articles(tmp_path, secret, made("m/b", "发票查验", "发票查验")) as published:
         for typed in ("caiyuanbuchang", "裁圆补偿"):
             assert published.read(typed).corrected is None
-            assert published.read(typed, frozenset({"finance"})).corrected
+            assert published.read(typed, FINANCE).corrected
         assert published.read("fapiaochayan").corrected == "发票查验"
 
 

@@ -13,7 +13,7 @@ from opencc import OpenCC
 
 from indexer.article import Article, Section
 from indexer.build import write_build
-from indexer.published import open_build
+from indexer.published import Audience, open_build
 from indexer.question import read
 from indexer.ranking import FREQUENT, MAX_PER_ARTICLE
 from indexer.segment import segmenter
@@ -260,7 +260,7 @@ def test_full_width_and_half_width_are_the_same_question(mixed, text):
     assert scores(mixed, wide) == scores(mixed, text) == scores(mixed, text.upper())
 
 
-FINANCE = frozenset({"finance"})
+FINANCE = Audience(frozenset({"finance"}))
 
 
 @pytest.fixture

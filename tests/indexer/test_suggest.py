@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-STRANGER, FINANCE = frozenset({"employee"}), frozenset({"employee", "finance"})
+from indexer.published import Audience
+
+STRANGER, FINANCE = Audience(frozenset({"employee"})), Audience(frozenset({"employee", "finance"}))
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ TABLE = {
     ("POST", "/api/v1/intents"): dict.fromkeys(CAST, 201),
     ("GET", "/api/v1/suggest"): EVERYBODY,
     ("GET", "/api/v1/suggestions"): EVERYBODY,
+    ("GET", "/api/v1/site"): EVERYBODY,
     ("POST", "/api/v1/feedback"): dict.fromkeys(CAST, 201),
     ("GET", "/api/v1/tickets/<token>"): HOLDS_THE_ADDRESS,
     ("POST", "/api/v1/tickets/<token>/<action>"): HOLDS_THE_ADDRESS,

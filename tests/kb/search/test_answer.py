@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer.published import Audience
 from kb.search.answer import answer
 from kb.search.answerability import Verdict
 
-FINANCE = frozenset({"finance"})
+FINANCE = Audience(frozenset({"finance"}))
 
 
 @pytest.fixture

@@ -54,7 +54,8 @@ def test_a_registered_site_may_ask_before_it_writes_and_then_write(client):
     assert before.status_code == 204
     assert before.headers["Access-Control-Allow-Origin"] == HOST_APP
     assert before.headers["Access-Control-Allow-Methods"] == "GET, POST"
-    assert before.headers["Access-Control-Allow-Headers"] == "Content-Type, Idempotency-Key"
+    sent = "Content-Type, Idempotency-Key, Authorization, X-Zhida-Site, X-Zhida-Visitor, X-Zhida-Sub"
+    assert before.headers["Access-Control-Allow-Headers"] == sent
     assert "Access-Control-Allow-Credentials" not in before.headers
     answer = client.post("/api/v1/intents", json={"intent_id": "a", "query": "打印机卡纸", "trigger": "enter", "visitor": "w1"}, headers={"Origin": HOST_APP})
     assert answer.status_code == 201

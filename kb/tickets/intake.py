@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from indexer.published import EVERYONE
 from kb.accounts.models import User
 from kb.accounts.roles import Right, may
 from kb.errors import ConflictError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from indexer.published import Published
+    from indexer.published import Audience, Published
     from kb.db import Database
     from kb.search.answer import Answer
     from kb.tickets.public import Reply
@@ -44,7 +45,7 @@ _VOTERS = 3
 class Finished:
     """A finished question as it came in. `person` is who asks (see kb.web.visitor); staff are counted, never ticketed.
 
-    `reply`: the public reply that stands above its hits.
+    `reply`: the public reply that stands above its hits. `audience`: whom the verdict is for.
     """
 
     intent_id: str
@@ -55,6 +56,7 @@ class Finished:
     rank: int | None = None
     staff: bool = False
     reply: Reply | None = None
+    audience: Audience = EVERYONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def record(
     The same id and query give the same answer again; another query under the same id, or a refinement by the same person within 30 s, revises.
     `then` is called with the receipt inside the transaction that makes it true. Raises ConflictError when the id belongs to somebody else.
     """
-    said = answer(published, finished.query)
+    said = answer(published, finished.query, audience=finished.audience)
     finished = replace(finished, query=finished.query[: 2 * MAX_QUERY])
     if not intents.finishes(finished.query, finished.trigger):
         receipt = Receipt(said.verdict, new=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from indexer.published import EVERYONE
 from kb.tickets.clusters import best_match, reader_of, wording_of
 from kb.tickets.models import Phrasing, PublicReply, Ticket
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
-    from indexer.published import Published
+    from indexer.published import Audience, Published
     from kb.db import Database
     from kb.tickets.wish import Wish
 
@@ -32,10 +33,11 @@ _MOST_WORDINGS = 20
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A public reply. `open`: its ticket still waits for an answer, so that others may join it. `role` is what its author is here."""
+    """A public reply. `module` and `open` are its ticket's: an open one still waits for an answer, so that others may join it. `role`: its author's here."""
 
     id: int
     number: int
+    module: str
     open: bool
     kind: str
     body: str
@@ -56,9 +58,9 @@ class PublicReplies:
         self._wishes: tuple[Published | None, dict[int, tuple[Wish, ...]]] = (None, {})
         self._lock = threading.Lock()
 
-    def matching(self, published: Published, text: str) -> Reply | None:
-        """Return the reply to a question in the same or other words; None when there is none in force."""
-        live = self._current()
+    def matching(self, published: Published, text: str, audience: Audience = EVERYONE) -> Reply | None:
+        """Return the reply to a question in the same or other words; None when there is none in force in the modules that these people are shown."""
+        live = {id_: reply for id_, reply in self._current().items() if not audience.modules or reply.module in audience.modules}
         if not live:
             return None
         read_by, wishes = self._wishes
@@ -81,10 +83,10 @@ class PublicReplies:
     def _look(self) -> None:
         """Read which replies are in force; their wordings only when these are others, or after a while, for people find new ones."""
         with self._db.read() as session:
-            in_force = select(PublicReply, Ticket.open).join(Ticket).where(PublicReply.ended_at.is_(None), PublicReply.expires_at > self._now())
+            in_force = select(PublicReply, Ticket.module, Ticket.open).join(Ticket).where(PublicReply.ended_at.is_(None), PublicReply.expires_at > self._now())
             self._live = {
-                one.id: Reply(one.id, one.ticket_number, open_, one.kind, one.body, one.role, one.at, one.expires_at)
-                for one, open_ in session.execute(in_force.order_by(PublicReply.id))
+                one.id: Reply(one.id, one.ticket_number, module, open_, one.kind, one.body, one.role, one.at, one.expires_at)
+                for one, module, open_ in session.execute(in_force.order_by(PublicReply.id))
             }
             if self._live.keys() == self._wordings.keys() and self._clock() - self._loaded < _LOAD_EVERY:
                 return

@@ -31,7 +31,7 @@ import kb.widget.api
 import kb.widget.pages
 from kb.accounts.roles import Right
 from kb.tickets import shares
-from kb.web import authorisation, errors, headers, health, limits, origins
+from kb.web import api_keys, authorisation, errors, headers, health, limits, openapi, origins
 from kb.web import visitor as visitors
 from kb.web.wording import ago, day, event_name, file_size, moment, public_kind, role_name, state_name
 
@@ -60,7 +60,9 @@ def create_app(services: Services) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies)  # type: ignore[method-assign]
     origins.install(app, services)  # first, so that a registered site can read why it was refused
     limits.install(app, config)
+    api_keys.install(app, services)
     visitors.install(app, services)
+    limits.install_for_callers(app, _whose)
     authorisation.install(app)
     headers.install(app, config)
     errors.install(app)
@@ -84,13 +86,21 @@ def create_app(services: Services) -> Flask:
         health,
     ):
         app.register_blueprint(module.blueprint(services))
+    app.register_blueprint(openapi.blueprint(config.base_url))
     app.register_blueprint(kb.widget.pages.blueprint())
     from_mails = kb.notifications.pages.unsubscribing(services)
     csrf.exempt(from_mails)
     app.register_blueprint(from_mails)
     authorisation.require_rows(app)
+    openapi.require_descriptions(app)
     _equip_templates(app, services)
     return app
+
+
+def _whose() -> str:
+    """Return whose requests to the API are counted together: those of a server's key, or of a person; "" for those of nobody."""
+    server = api_keys.caller()
+    return f"key:{server.key}" if server is not None else visitors.visitor().person
 
 
 def _equip_templates(app: Flask, services: Services) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HOOK = "hook"
 """The name of the channel to a host app."""
-NAMES = {"wecom": "企业微信群机器人", "dingtalk": "钉钉群机器人", "feishu": "飞书群机器人", HOOK: "宿主应用"}
+NAMES = {"wecom": "企业微信群机器人", "dingtalk": "钉钉群机器人", "feishu": "飞书群机器人", HOOK: "宿主应用", "webhook": "站点回调"}
 _MARKS = str.maketrans({mark: chr(ord(mark) + 0xFEE0) for mark in "@<>[]*_`#~|\\!"})
 _LONGEST_TITLE = 240
 """Bytes of a title in a group."""
@@ -94,27 +94,30 @@ class HostApp:
     def send(self, outgoing: Outgoing) -> None:
         """Hand the letter over, signed. Raises DeliveryError."""
         letter, now = outgoing.letter, self._now()
-        body = _json(
-            {
-                "id": outgoing.message_id,
-                "type": "follower.notify",
-                "at": now.isoformat(),
-                "topic": outgoing.topic,
-                "site": outgoing.site,
-                "sub": outgoing.sub,
-                "ticket": outgoing.ticket,
-                "title": letter.subject,
-                "text": letter.text,
-                "url": letter.url,
-            }
-        )
-        timestamp = str(int(now.timestamp()))
-        answer = _post(self._url, body, {"X-Zhida-Timestamp": timestamp, "X-Zhida-Signature": f"v1={signature(self._secret, timestamp, body)}"})
-        if not _taken(answer.status):
-            _refused(NAMES[HOOK], answer.status, _NOT_WANTED)
+        said = {
+            "id": outgoing.message_id,
+            "type": "follower.notify",
+            "at": now.isoformat(),
+            "topic": outgoing.topic,
+            "site": outgoing.site,
+            "sub": outgoing.sub,
+            "ticket": outgoing.ticket,
+            "title": letter.subject,
+            "text": letter.text,
+            "url": letter.url,
+        }
+        hand_over(HOOK, self._url, self._secret, said, now)
 
     def close(self) -> None:
         """Nothing stays open."""
+
+
+def hand_over(kind: str, url: str, secret: str, said: dict[str, Any], now: datetime) -> None:
+    """Post JSON to a program, signed and with the time, so that what is heard again later is known to be old. Raises DeliveryError."""
+    body, timestamp = _json(said), str(int(now.timestamp()))
+    answer = _post(url, body, {"X-Zhida-Timestamp": timestamp, "X-Zhida-Signature": f"v1={signature(secret, timestamp, body)}"})
+    if not _taken(answer.status):
+        _refused(NAMES[kind], answer.status, _NOT_WANTED)
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Letter:
 class Outgoing:
     """A letter on its way to one address. `message_id` stays the same at every try.
 
-    `site` and `sub` name a host app's person, or are empty; `ticket` reads T-1024, or is empty.
+    `site` and `sub` name a host app's person, or are empty; `ticket` reads T-1024, or is empty. `told`: what a site's server reads instead of the letter.
     """
 
     message_id: str
@@ -31,6 +31,7 @@ class Outgoing:
     sub: str
     site: str
     ticket: str
+    told: dict[str, Any] | None = None
 
 
 class DeliveryError(Exception):

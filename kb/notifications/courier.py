@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.errors import IndexerError
 from kb import mailer
-from kb.notifications import bots, outages, spreading
+from kb.notifications import bots, outages, spreading, webhooks
 from kb.notifications.channels import DeliveryError
 from kb.notifications.letters import Writer, makes_link
 from kb.notifications.models import Message, Notice
@@ -70,7 +70,8 @@ class Courier:
         config = services.config
         self._services = services
         self._channels = channels if channels is not None else {mailer.MAIL: mailer.channel(config, services.now), **bots.channels(config, services.now)}
-        self._ways = spreading.Ways.of(self._channels, config.base_url)
+        self._lasting = self._channels
+        self._ways = spreading.Ways.of(self._lasting, config.base_url)
         self._writer = Writer(config.base_url, config.secret_key)
         self._chance = chance
         self._pauses: dict[str, datetime] = {}
@@ -96,6 +97,7 @@ class Courier:
             if not alone:
                 return 0
             try:
+                self._channels = {**self._lasting, **webhooks.channels(self._services.db, self._services.now)}
                 if self._down != outages.read(self._outages):
                     outages.write(self._outages, self._down)  # the settings name a channel no more, or another courier was here before
                 while not stop():
@@ -167,6 +169,9 @@ class Courier:
     def _written(self, due: Due) -> Outgoing | None:
         services, now = self._services, self._services.now()
         published = services.library.current()
+        if webhooks.is_one(due.channel):
+            with services.db.read() as session:
+                return webhooks.write(session, session.get_one(Message, due.id), published, services.config.base_url)
         with services.db.read() as session:
             if not makes_link(session.get_one(Notice, due.notice_id)):
                 return self._writer.write(session, session.get_one(Message, due.id), published, now)

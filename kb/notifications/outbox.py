@@ -12,6 +12,7 @@ from kb.mail_address import address_in
 from kb.notifications.models import Notice
 from kb.tickets.models import Follower
 from kb.tickets.standing import SYSTEM, Kind
+from kb.widget.models import Webhook
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,6 +32,7 @@ class Topic(StrEnum):
     ASKED = "asked"  # askers: an agent asks back
     REPLIED = "replied"  # askers: an agent said something
     RESOLVED = "resolved"  # askers: there is an answer
+    CLOSED = "closed"  # servers of sites: it has ended
     REOPENED = "reopened"  # askers: it goes on; the agent who has it: too
     ASSIGNED = "assigned"  # an agent: it is yours
     ADDED = "added"  # the agent who has it: an asker answered
@@ -48,17 +50,24 @@ _OF_EVENTS = {
     Kind.ASSIGNED: Topic.ASSIGNED,
     Kind.ADDED: Topic.ADDED,
     Kind.ESCALATED: Topic.ESCALATED,
+    Kind.CONFIRMED: Topic.CLOSED,
+    Kind.EXPIRED: Topic.CLOSED,
+    Kind.WITHDRAWN: Topic.CLOSED,
+    Kind.SPAM: Topic.CLOSED,
 }
-_CAN_BE_TAKEN_BACK = frozenset({Kind.RESOLVED, Kind.ASSIGNED, Kind.ESCALATED})
+_CAN_BE_TAKEN_BACK = frozenset({Kind.RESOLVED, Kind.ASSIGNED, Kind.ESCALATED, Kind.WITHDRAWN, Kind.SPAM})
 
 
 def note_event(session: Session, event: TicketEvent) -> None:
     """Write down that what happened to a ticket is to be told, if it is; to be called once for each event, in its transaction.
 
     `last` in its data is the share that was made last by then: who came later is known by it, whatever the clock does. What the program escalates by
-    itself stands in a digest (kb.tickets.alarms), so that a thousand late tickets are not a thousand messages.
+    itself stands in a digest (kb.tickets.alarms), so that a thousand late tickets are not a thousand messages. That a ticket has ended only servers of
+    sites are told, and only where one listens is it written down.
     """
     kind = Kind(event.kind)
+    if _OF_EVENTS.get(kind) is Topic.CLOSED and session.scalar(select(Webhook.id).where(Webhook.ended_at.is_(None)).limit(1)) is None:
+        return
     if kind in _OF_EVENTS and not (kind is Kind.ESCALATED and event.actor == SYSTEM):
         ready_at = event.at + SECOND_THOUGHTS if kind in _CAN_BE_TAKEN_BACK else event.at
         last = func.json_object("last", func.json_array(select(func.max(Follower.id)).scalar_subquery()))

@@ -35,6 +35,7 @@ TOPIC_NAMES = {
     Topic.REPLIED: "客服回复",
     Topic.RESOLVED: "有答案了",
     Topic.REOPENED: "重新打开",
+    Topic.CLOSED: "已结束",
     Topic.ASSIGNED: "交给客服",
     Topic.ADDED: "提问人补充",
     Topic.ESCALATED: "升级",

@@ -23,6 +23,7 @@ from kb.notifications.models import Message, Mute, Notice
 from kb.notifications.outbox import Topic
 from kb.tickets.models import Follower, Ticket, TicketEvent
 from kb.tickets.standing import ASKER, Kind
+from kb.widget.models import Site, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -45,6 +46,10 @@ TOO_FAR = timedelta(hours=2)
 """What is due later than this from now is due: nothing waits so long, so the clock was set back."""
 _AGAIN_AFTER = timedelta(minutes=10)
 _BATCH = 100
+WEBHOOK = "webhook"
+"""What the names of the channels to servers of sites begin with."""
+WEBHOOK_TOPICS = {Topic.RECEIVED: "ticket.opened", Topic.REPLIED: "ticket.answered", Topic.RESOLVED: "ticket.answered", Topic.CLOSED: "ticket.closed"}
+"""What servers of sites are told, in their words."""
 _TO_ASKERS = frozenset({Topic.ASKED, Topic.REPLIED, Topic.RESOLVED, Topic.REOPENED})
 _ALSO_TO_THOSE_ANSWERED = frozenset({Topic.REPLIED, Topic.RESOLVED})
 
@@ -142,9 +147,12 @@ def recipients(session: Session, notice: Notice, ways: Ways) -> Iterator[Recipie
         share = session.get_one(Follower, notice.follower_id)
         earlier = select(Message.channel, Message.address).join(Notice, Notice.id == Message.notice_id)
         known = {(channel, address) for channel, address in session.execute(earlier.where(Message.follower_id == share.id, Notice.kind == topic.value))}
-        yield from (one for one in _to_shares(session, [share], ways) if (one.channel, one.address) not in known)
-    elif event is not None and topic in _TO_ASKERS:
+        anew = (*_to_shares(session, [share], ways), *_to_sites(session, notice, event, topic))
+        yield from (one for one in anew if (one.channel, one.address) not in known)
+        return
+    if event is not None and topic in _TO_ASKERS:
         yield from _to_shares(session, _askers(session, notice, event, topic), ways)
+    yield from _to_sites(session, notice, event, topic)
     yield from _to_agents(session, notice, topic, event, ways)
 
 
@@ -199,6 +207,40 @@ def _askers(session: Session, notice: Notice, event: TicketEvent, topic: Topic) 
         told = onward(session, share)
         if share.id != event.follower_id and (told.waiting or (topic in _ALSO_TO_THOSE_ANSWERED and told.confirmed_at is not None)):
             yield told
+
+
+def concerned(session: Session, notice: Notice, event: TicketEvent | None, topic: Topic) -> Iterator[Follower]:
+    """Yield the shares of those whose site's server may be told of it, as things are now."""
+    if topic is Topic.RECEIVED:
+        share = onward(session, session.get_one(Follower, notice.follower_id))
+        if share.waiting and share.withdrawn_at is None:
+            yield share
+    elif event is not None and topic is Topic.CLOSED:
+        if not session.get_one(Ticket, event.ticket_number).open:
+            left = or_(Follower.withdrawn_at.is_(None), Follower.id == event.follower_id)
+            yield from session.scalars(select(Follower).where(Follower.ticket_number == event.ticket_number, left).order_by(Follower.id))
+    elif event is not None and topic in WEBHOOK_TOPICS:
+        yield from (share for share in _askers(session, notice, event, topic) if share.withdrawn_at is None)
+
+
+def webhooks_in_force(session: Session) -> list[Webhook]:
+    """Return where servers of sites listen."""
+    in_force = (Webhook.ended_at.is_(None), Site.disabled_at.is_(None))
+    return list(session.scalars(select(Webhook).join(Site, Site.name == Webhook.site_name).where(*in_force).order_by(Webhook.id)))
+
+
+def webhook_name(webhook: Webhook) -> str:
+    """Return the name of the channel to a server of a site."""
+    return f"{WEBHOOK}-{webhook.id}"
+
+
+def _to_sites(session: Session, notice: Notice, event: TicketEvent | None, topic: Topic) -> Iterator[Recipient]:
+    """Yield the webhooks of the sites whose people it concerns: one message each, however many people."""
+    said = WEBHOOK_TOPICS.get(topic)
+    hooks = [one for one in webhooks_in_force(session) if said in one.topics] if said else []
+    if hooks:
+        sites = {subject.site for share in concerned(session, notice, event, topic) if (subject := subject_of(share.person)) is not None}
+        yield from (Recipient(webhook_name(one), one.site_name, notice.follower_id) for one in hooks if one.site_name in sites)
 
 
 def _to_shares(session: Session, shares: Iterable[Follower], ways: Ways) -> Iterator[Recipient]:

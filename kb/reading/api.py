@@ -1,15 +1,18 @@
-"""Whether an article helped, from pages (with or without JavaScript) and the widget."""
+"""Articles for programs and the widget; whether one helped, also from pages (with or without JavaScript)."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, jsonify, redirect, request
 from werkzeug.http import parse_options_header
 
 from kb.errors import InvalidRequestError, NotFoundError
+from kb.reading import contract
 from kb.reading.feedback import MAX_REASON, give
-from kb.web.forms import json_object, text_of
+from kb.web.forms import clean, json_object, number_arg, text_of
+from kb.web.openapi import described
 from kb.web.visitor import person_named, visitor
 
 if TYPE_CHECKING:
@@ -17,14 +20,38 @@ if TYPE_CHECKING:
 
     from flask.typing import ResponseReturnValue
 
+    from indexer.article import Article
     from kb.services import Services
 
 
+_LOCAL = re.compile(r'(<(?:a|img)\b[^<>]*? (?:href|src)=")/(?!/)')
+"""An address on this host in a tag. Sections hold no < or > inside one: nh3 writes them as entities."""
+
+
 def blueprint(services: Services) -> Blueprint:
-    """Return POST /api/v1/feedback."""
+    """Return /api/v1/articles, /api/v1/articles/<module>/<slug> and POST /api/v1/feedback."""
     views = Blueprint("reading_api", __name__, url_prefix="/api/v1")
 
+    @views.get("/articles")
+    @described(contract.ARTICLES)
+    def articles() -> ResponseReturnValue:
+        published, who = services.library.current(), visitor().audience
+        limit, after = number_arg("limit", 50, 1, 100), clean(request.args.get("after", ""))
+        module = request.args.get("module")
+        ids = sorted(id_ for id_, one in published.articles.items() if id_ > after and module in {None, one.module} and published.visible(one, who))
+        found = [_brief(published.articles[id_], services.config.base_url) for id_ in ids[:limit]]
+        return jsonify(articles=found, next=ids[limit - 1] if len(ids) > limit else None)
+
+    @views.get("/articles/<module>/<slug>")
+    @described(contract.ARTICLE)
+    def article(module: str, slug: str) -> ResponseReturnValue:
+        found = services.library.current().article(f"{module}/{slug}", visitor().audience)
+        if found is None:
+            raise NotFoundError("没有这篇文章。它可能改名或撤下了，搜一下你要找的内容。")
+        return jsonify(_whole(found, services.config.base_url))
+
     @views.post("/feedback")
+    @described(contract.FEEDBACK)
     def feedback() -> ResponseReturnValue:
         is_form = parse_options_header(request.headers.get("Content-Type"))[0] == "application/x-www-form-urlencoded"
         data: dict[str, Any] = {**request.form} if is_form else json_object()
@@ -46,3 +73,23 @@ def blueprint(services: Services) -> Blueprint:
         return jsonify(status="ok"), 201
 
     return views
+
+
+def _brief(article: Article, base_url: str) -> dict[str, Any]:
+    return {
+        "article": article.id,
+        "title": article.title,
+        "module": article.module,
+        "kind": article.kind,
+        "url": f"{base_url}/a/{article.id}",
+        "updated": article.changed,
+    }
+
+
+def _whole(article: Article, base_url: str) -> dict[str, Any]:
+    """Return an article in the form of the contract: what its HTML points to is on this host, wherever it is shown."""
+    sections = [
+        {"anchor": one.anchor, "heading": one.heading, "level": one.level, "html": _LOCAL.sub(rf"\g<1>{base_url}/", one.html)} for one in article.sections
+    ]
+    contents = [{"anchor": one.anchor, "heading": one.heading} for one in article.sections if one.anchor]
+    return _brief(article, base_url) | {"sections": sections, "contents": contents}

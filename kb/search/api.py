@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify, request
 
+from indexer.published import EVERYONE
 from kb.errors import InvalidRequestError
+from kb.search import contract
 from kb.search.answer import answer, as_json
 from kb.search.answerability import Verdict
 from kb.search.intents import Trigger
@@ -15,6 +17,7 @@ from kb.tickets.intake import Finished, record
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
 from kb.web.limits import MAX_URL
+from kb.web.openapi import described
 from kb.web.visitor import person_named, visitor
 from kb.web.wording import public_kind, role_name
 
@@ -38,13 +41,15 @@ def blueprint(services: Services) -> Blueprint:
     views = Blueprint("search_api", __name__, url_prefix="/api/v1")
 
     @views.get("/search")
+    @described(contract.SEARCH)
     def search() -> ResponseReturnValue:
         published = services.library.current()
         said = asked_answer(published, limit=number_arg("limit", 10, 1, 50))
-        public = services.public_replies.matching(published, said.question.text) if said.verdict is not Verdict.EMPTY else None
+        public = services.public_replies.matching(published, said.question.text, visitor().audience) if said.verdict is not Verdict.EMPTY else None
         return jsonify(as_json(said, services.config.base_url) | ({"reply": _reply_json(public)} if public else {}))
 
     @views.post("/intents")
+    @described(contract.INTENT)
     def intents() -> ResponseReturnValue:
         data, published = json_object(), services.library.current()
         query = text_of(data, "query", most=_MAX_QUERY)
@@ -56,7 +61,8 @@ def blueprint(services: Services) -> Blueprint:
             opened=_opened(text_of(data, "opened", most=200, required=False), published),
             rank=_rank(data.get("rank")),
             staff=visitor().working,
-            reply=services.public_replies.matching(published, query),
+            reply=services.public_replies.matching(published, query, visitor().audience),
+            audience=visitor().audience if visitor().site else EVERYONE,
         )
         with once(services, finished.person) as turn:
             if turn.stored is not None:
@@ -70,11 +76,13 @@ def blueprint(services: Services) -> Blueprint:
             return jsonify(body), status
 
     @views.get("/suggest")
+    @described(contract.SUGGEST)
     def suggest() -> ResponseReturnValue:
         found = services.library.current().suggest(clean(request.args.get("q", "")), visitor().audience, _SUGGESTIONS)
         return jsonify(suggestions=found)
 
     @views.get("/suggestions")
+    @described(contract.SUGGESTIONS)
     def suggestions() -> ResponseReturnValue:
         context = request.args.get("context", "")
         published = services.library.current()
@@ -93,7 +101,8 @@ def asked_answer(published: Published, *, limit: int = 10) -> Answer:
     if len(request.query_string) > MAX_URL:
         raise InvalidRequestError("too_long", "问题太长了。请缩短到 400 字以内，或在搜索框里提交。")
     module = request.args.get("module") or None
-    if module is not None and module not in {known.id for known in published.modules}:
+    shown = visitor().audience.modules or {known.id for known in published.modules}
+    if module is not None and module not in shown:
         raise InvalidRequestError("unknown_module", f"没有模块 {module[:80]}。去掉 module 参数即可搜索全部。")
     typing = request.args.get("typing") == "1"
     return answer(published, clean(request.args.get("q", "")), limit=limit, module=module, audience=visitor().audience, typing=typing)

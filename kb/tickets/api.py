@@ -1,18 +1,29 @@
-"""A follower's ticket over HTTP, for the widget and the pages' scripts. The secret token is the only key."""
+"""Questions of people over HTTP: for the widget, the pages' scripts, and the servers of sites.
+
+On our own pages a ticket's secret token is its only key. Over a site it has to be the caller's own too, and a server reaches those of its site's people.
+"""
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify, request
 
-from kb.errors import InvalidRequestError
-from kb.tickets import countdown, progress, shares
+from kb.accounts.identity import is_subject, subject_of
+from kb.errors import InvalidRequestError, NotFoundError
+from kb.search.answerability import Verdict
+from kb.search.intents import Trigger
+from kb.tickets import contract, countdown, progress, shares
+from kb.tickets.intake import Finished, record
 from kb.tickets.pages import Sent, add_file, perform, remove_file
 from kb.tickets.shares import MAX_CONTACT, MAX_TEXT, MAX_WORD
-from kb.tickets.standing import NEWS
-from kb.web.forms import json_object, text_of
+from kb.tickets.standing import NEWS, State
+from kb.web import api_keys, idempotency
+from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
+from kb.web.openapi import described
+from kb.web.visitor import visitor
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -21,23 +32,33 @@ if TYPE_CHECKING:
     from indexer.published import Published
     from kb.services import Services
     from kb.tickets.countdown import Expected
+    from kb.tickets.intake import Receipt
     from kb.tickets.models import Attachment, Follower
-    from kb.tickets.progress import Entry
+    from kb.tickets.progress import Entry, Line
+    from kb.web.api_keys import Caller
+
+_MAX_QUESTION = 50_000
+"""Characters that are read; 2,000 of them are kept (kb.search.intents.MAX_QUERY)."""
+_NO_TICKET = "这个链接不对，或者提问已被清理。请在“我的提问”里查看。"
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Return /api/v1/tickets/<token> and its actions."""
-    views = Blueprint("tickets_api", __name__, url_prefix="/api/v1/tickets")
+    """Return /api/v1/tickets, /api/v1/tickets/<token> and its actions."""
+    views = Blueprint("tickets_api", __name__, url_prefix="/api/v1")
+    _list_and_open(views, services)
 
-    @views.get("/<token>")
+    @views.get("/tickets/<token>")
+    @described(contract.TICKET)
     def ticket(token: str) -> ResponseReturnValue:
         with services.db.read() as session:
-            mine = shares.share(session, token)
+            mine = _reached(session, token)
             told = _told(mine, token, services.library.current(), services.config.base_url)
             return jsonify(told | {"expected": _expected(countdown.expected(mine, services.policies, services.now(), asked=told["asked"] is not None))})
 
-    @views.post("/<token>/<action>")
+    @views.post("/tickets/<token>/<action>")
+    @described(contract.ACT)
     def act(token: str, action: str) -> ResponseReturnValue:
+        _require_reach(services, token)
         sent = _sent(json_object(), action)
         with once(services, f"t:{token}") as turn:
             if turn.stored is not None:
@@ -46,8 +67,10 @@ def blueprint(services: Services) -> Blueprint:
             perform(services, token, action, sent, lambda session: turn.keep(session, done, 200))
             return jsonify(done)
 
-    @views.post("/<token>/files")
+    @views.post("/tickets/<token>/files")
+    @described(contract.ADD_FILE)
     def add_file_(token: str) -> ResponseReturnValue:
+        _require_reach(services, token)
         with once(services, f"t:{token}") as turn:
             if turn.stored is not None:
                 return turn.stored
@@ -64,8 +87,10 @@ def blueprint(services: Services) -> Blueprint:
             body, status = told[0]
             return jsonify(body), status
 
-    @views.post("/<token>/files/<int:file>/remove")
+    @views.post("/tickets/<token>/files/<int:file>/remove")
+    @described(contract.REMOVE_FILE)
     def remove(token: str, file: int) -> ResponseReturnValue:
+        _require_reach(services, token)
         with once(services, f"t:{token}") as turn:
             if turn.stored is not None:
                 return turn.stored
@@ -74,6 +99,124 @@ def blueprint(services: Services) -> Blueprint:
             return jsonify(done)
 
     return views
+
+
+def _list_and_open(views: Blueprint, services: Services) -> None:
+    """Add what is done at /api/v1/tickets itself."""
+
+    @views.get("/tickets")
+    @described(contract.TICKETS)
+    def tickets() -> ResponseReturnValue:
+        server = api_keys.caller()
+        with services.db.read() as session:
+            if server is not None:
+                return jsonify(_of_site(session, server, services.config.base_url))
+            found = progress.overview(session, _person(), services.now())
+            lines = [*found.needed, *found.answered, *found.waiting, *found.ended]
+            state = _state()
+            listed = [_line(line, services.config.base_url) for line in lines if state in {"", line.share.ticket.state}]
+            return jsonify(tickets=listed, news=sum(line["news"] for line in listed), next=None)
+
+    @views.post("/tickets")
+    @described(contract.OPEN)
+    def open_() -> ResponseReturnValue:
+        person = _person()
+        if api_keys.caller() is not None and idempotency.HEADER not in request.headers:
+            raise InvalidRequestError("key_required", f"a server sends an {idempotency.HEADER}, so that a question sent again is not asked twice")
+        data, published = json_object(), services.library.current()
+        question = text_of(data, "question", most=_MAX_QUESTION)
+        details, contact = _details(data), text_of(data, "contact", most=MAX_CONTACT, required=False)
+        with once(services, person) as turn:
+            if turn.stored is not None:
+                return turn.stored
+            told: list[tuple[dict[str, Any], int]] = []
+
+            def add(session: Session, receipt: Receipt) -> None:
+                if receipt.verdict is Verdict.EMPTY and receipt.number is None:
+                    raise InvalidRequestError("no_question", "question holds nothing that could be answered; write what the person wants to know")
+                if receipt.number is not None and (details or contact):
+                    shares.add_details(shares.share(session, receipt.token), details, contact or None, services.now())
+                told.append(_opened(receipt, services.config.base_url))
+                turn.keep(session, *told[0])
+
+            finished = Finished(secrets.token_hex(16), question, Trigger.UNSOLVED, person, staff=visitor().working)
+            record(services.db, published, finished, services.now(), services.config.tickets_per_hour, add)
+            return jsonify(told[0][0]), told[0][1]
+
+
+def _person() -> str:
+    """Return who asks. Raises InvalidRequestError 400 when nothing says so."""
+    if found := visitor().person:
+        return found
+    if api_keys.caller() is not None:
+        raise InvalidRequestError("no_sub", f"send {api_keys.SUB}: your id of the person on whose behalf you ask")
+    raise InvalidRequestError("no_visitor", "send X-Zhida-Visitor, a random id that stays the same, or a signed identity: these questions are one person's")
+
+
+def _reached(session: Session, token: str) -> Follower:
+    """Return a share that this request may reach. Raises NotFoundError: over a site, a token alone opens nothing."""
+    mine, server, site = shares.share(session, token), api_keys.caller(), visitor().site
+    if server is not None:
+        subject = subject_of(mine.person)
+        if subject is None or subject.site != server.site.name or server.sub not in {"", subject.sub}:
+            raise NotFoundError(_NO_TICKET)
+    elif site is not None and mine.person != visitor().person:
+        raise NotFoundError(_NO_TICKET)
+    return mine
+
+
+def _require_reach(services: Services, token: str) -> None:
+    with services.db.read() as session:
+        _reached(session, token)
+
+
+def _of_site(session: Session, server: Caller, base_url: str) -> dict[str, Any]:
+    """Return a page of the questions of a site's people, the latest first."""
+    limit, after = number_arg("limit", 20, 1, 100), number_arg("after", 0, 1, 999_999_999)
+    sub = clean(request.args.get("sub", "")) or server.sub
+    if sub and not is_subject(sub):
+        raise InvalidRequestError("bad_field", "sub is no id of a person: 1 to 52 visible characters")
+    found = shares.of_site(session, server.site.name, limit + 1, sub=sub, state=_state(), before=after or None)
+    lines = progress.listed(session, found[:limit])
+    subjects = (subject_of(line.share.person) for line in lines)
+    listed = [_line(line, base_url) | {"sub": subject.sub if subject else ""} for line, subject in zip(lines, subjects, strict=True)]
+    return {"tickets": listed, "news": sum(line.news for line in lines), "next": str(found[limit - 1].id) if len(found) > limit else None}
+
+
+def _state() -> str:
+    """Return the state that is asked for, "" for any."""
+    state = request.args.get("state", "")
+    if state and state not in set(State):
+        raise InvalidRequestError("bad_field", f"state must be one of {', '.join(State)}")
+    return state
+
+
+def _line(line: Line, base_url: str) -> dict[str, Any]:
+    share = line.share
+    return {
+        "number": share.ticket.number,
+        "token": share.token,
+        "url": f"{base_url}/t/{share.token}",
+        "question": share.wording,
+        "words": line.words,
+        "state": share.ticket.state,
+        "news": line.news,
+        "at": line.at.isoformat(),
+    }
+
+
+def _details(data: dict[str, Any]) -> str:
+    """Return what a person added to a new question, with where they were."""
+    details = text_of(data, "details", most=MAX_TEXT - 2 * contract.MAX_CONTEXT, required=False)
+    context = " ".join(text_of(data, "context", most=contract.MAX_CONTEXT, required=False).split())
+    return "\n\n".join(filter(None, [details.strip(), f"提问时在：{context}" if context else ""]))
+
+
+def _opened(receipt: Receipt, base_url: str) -> tuple[dict[str, Any], int]:
+    if receipt.number is None:
+        return {"verdict": receipt.verdict.value, "ticket": None, "limited": True}, 200
+    ticket = {"number": receipt.number, "token": receipt.token, "url": f"{base_url}/t/{receipt.token}", "followers": receipt.followers}
+    return {"verdict": receipt.verdict.value, "ticket": ticket}, 201
 
 
 def _sent(data: dict[str, Any], action: str) -> Sent:

@@ -158,7 +158,7 @@ def overview(session: Session, person: str, now: datetime) -> Overview:
     mine = shares.of_person(session, person)
     news = shares.with_news(session, person) if mine else set()
     asked = _asked(session, mine)
-    lines = [_line(share, asked=share.id in asked, news=share.id in news) for share in mine]
+    lines = _lines(mine, asked, news)
     needed = [line for line in lines if line.share.id in asked or _awaits_verdict(line.share)]
     answered = [line for line in lines if line.news and line not in needed]
     rest = [line for line in lines if line not in needed and line not in answered]
@@ -169,6 +169,15 @@ def overview(session: Session, person: str, now: datetime) -> Overview:
         tuple(sorted((line for line in rest if not line.share.ticket.open), key=lambda line: line.at, reverse=True)),
         tuple(_withdrawn(session, person, now)),
     )
+
+
+def listed(session: Session, mine: Sequence[Follower]) -> list[Line]:
+    """Return where these shares stand, in their order."""
+    return _lines(mine, _asked(session, mine), {share.id for share in mine if shares.has_news(share)})
+
+
+def _lines(mine: Sequence[Follower], asked: set[int], news: set[int]) -> list[Line]:
+    return [_line(share, asked=share.id in asked, news=share.id in news) for share in mine]
 
 
 def _awaits_verdict(share: Follower) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.mail_address import address_in
@@ -305,6 +305,22 @@ def of_person(session: Session, person: str, limit: int = 100) -> list[Follower]
     """Return the shares in which a person waits or waited until it was solved for them, newest first, with their tickets."""
     query = select(Follower).where(Follower.person == person, Follower.withdrawn_at.is_(None), _noted()).order_by(Follower.id.desc())
     return list(session.scalars(query.options(joinedload(Follower.ticket)).limit(limit)))
+
+
+def of_site(session: Session, site: str, limit: int, *, sub: str = "", state: str = "", before: int | None = None) -> list[Follower]:
+    """Return the shares of a site's people, as `of_person`; only those of one of them, in tickets of one state, older than the share with the id `before`."""
+    theirs = Follower.person == f"s:{site}:{sub}" if sub else people_of(site)
+    query = select(Follower).join(Follower.ticket).where(theirs, Follower.withdrawn_at.is_(None), _noted()).order_by(Follower.id.desc())
+    if state:
+        query = query.where(Ticket.state == state)
+    if before is not None:
+        query = query.where(Follower.id < before)
+    return list(session.scalars(query.options(contains_eager(Follower.ticket)).limit(limit)))
+
+
+def people_of(site: str) -> ColumnElement[bool]:
+    """What is true of the shares of a site's people: a range of the index, since ; follows upon :."""
+    return (Follower.person > f"s:{site}:") & (Follower.person < f"s:{site};")
 
 
 def with_news(session: Session, person: str) -> set[int]:

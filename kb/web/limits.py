@@ -1,20 +1,28 @@
-"""Floods are cut per address; generously, since a whole company may sit behind one. What becomes a ticket is limited per person elsewhere."""
+"""Floods are cut per address; generously, since a whole company may sit behind one. Over the API each caller is counted too, and told how much is left.
+
+What becomes a ticket is limited per person elsewhere.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
 from typing import TYPE_CHECKING
 
 from flask import request
-from flask_limiter import Limiter
+from flask_limiter import Limit, Limiter
 from flask_limiter.util import get_remote_address
 
 from kb.errors import InvalidRequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Flask
+    from flask.wrappers import Response
 
     from kb.config import Config
 
@@ -23,6 +31,12 @@ MAX_BODY = 256 * 1024
 MAX_URL = 120_000
 UPLOADS = {"tickets.add_files": 26 * 2**20, "tickets_api.add_file_": 6 * 2**20}
 """Bytes of a request to the views that take files: five of 5 MB, or one, and what stands around them."""
+
+OF_A_PERSON = {"search_api.search": 60, "search_api.suggest": 600, "search_api.suggestions": 600}
+"""Requests of one person in a minute to one address of the API; `OTHERWISE` to all others together. A search while somebody types counts as a suggestion."""
+OTHERWISE = 120
+OF_A_KEY = 600
+"""Requests of one server key in a minute, to all addresses together."""
 
 
 def install(app: Flask, config: Config) -> None:
@@ -45,6 +59,47 @@ def install(app: Flask, config: Config) -> None:
         get_remote_address, app=app, application_limits=[f"{config.requests_per_minute} per minute"], storage_uri="memory://", strategy="moving-window"
     )
     limiter.request_filter(_is_health_check)
+
+
+def install_for_callers(app: Flask, whose: Callable[[], str]) -> None:
+    """Count what each caller of the API does in this process, and tell them how much is left. `whose` returns who calls, "" for nobody.
+
+    To be installed after what finds out who calls.
+    """
+
+    def bucket() -> str:
+        return f"{whose()} {_kind(whose())}"
+
+    allowed = Limit(lambda: f"{_allowed(whose())} per minute", key_function=bucket, exempt_when=lambda: not _is_counted(whose()), shared=True, scope="callers")
+    limiter = Limiter(bucket, app=app, default_limits=[allowed], storage_uri="memory://", strategy="moving-window", key_prefix="callers")
+
+    @app.after_request
+    def _tell(response: Response) -> Response:
+        limit = limiter.current_limit
+        if limit is not None:
+            rest = max(1, ceil(limit.reset_at - time.time()))
+            response.headers.update({"RateLimit-Limit": limit.limit.amount, "RateLimit-Remaining": limit.remaining, "RateLimit-Reset": rest})
+            if limit.breached:
+                response.headers["Retry-After"] = str(rest)
+        return response
+
+
+def _is_counted(who: str) -> bool:
+    return bool(who) and request.path.startswith("/api/v1/")
+
+
+def _kind(who: str) -> str:
+    """Return what a request is counted with."""
+    if who.startswith("key:"):
+        return "key"
+    if request.endpoint == "search_api.search" and request.args.get("typing") == "1":
+        return "search_api.suggest"
+    return request.endpoint if request.endpoint in OF_A_PERSON else "others"
+
+
+def _allowed(who: str) -> int:
+    kind = _kind(who)
+    return OF_A_KEY if kind == "key" else OF_A_PERSON.get(kind, OTHERWISE)
 
 
 def _is_health_check() -> bool:

@@ -20,6 +20,7 @@ from kb.accounts.identity import bad_identity, verify
 from kb.accounts.roles import Right, is_staff, may
 from kb.accounts.sign_in import Staff
 from kb.errors import InvalidRequestError, NotFoundError
+from kb.web import api_keys
 from kb.web.origins import TOLD_TO_ALL, VISITOR, same_origin, site
 from kb.widget import server_keys
 
@@ -92,6 +93,8 @@ def install(app: Flask, services: Services) -> None:
 
 
 def _visitor(services: Services) -> Visitor:
+    if (server := api_keys.caller()) is not None:
+        return Visitor(server.person, None, server.site.readers(server.site.audience), server.site)
     if request.path.startswith("/api/") and (found := _sent_along(services)) is not None:
         return found
     if not same_origin(services.config):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, jsonify
 
+from kb.web.openapi import Answer, Operation, described, flag, listed, record, text
 from kb.web.origins import site
 from kb.widget.sites import SiteInForce
 
@@ -14,12 +15,32 @@ if TYPE_CHECKING:
 
     from kb.services import Services
 
+_SITE = Operation(
+    "What the widget learns about its site when it is first opened",
+    {
+        200: Answer(
+            "The site that X-Zhida-Site names.",
+            record(
+                {
+                    "site": text("Its name, empty when none is named."),
+                    "theme": text("How the widget looks.", one_of=("auto", "light", "dark")),
+                    "anonymous": flag("People may ask without a signed identity."),
+                    "signed": flag("The site has keys to sign identities with."),
+                    "modules": listed(record({"id": text("Module."), "name": text("What people call it.")})),
+                }
+            ),
+        )
+    },
+    scope=None,
+)
+
 
 def blueprint(services: Services) -> Blueprint:
     """Return GET /api/v1/site."""
     views = Blueprint("site_api", __name__, url_prefix="/api/v1")
 
     @views.get("/site")
+    @described(_SITE)
     def of_page() -> ResponseReturnValue:
         named = site() or SiteInForce("")
         published, readers = services.library.current(), named.readers()

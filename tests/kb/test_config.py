@@ -2,7 +2,7 @@ import stat
 
 import pytest
 
-from kb.config import SETTINGS, Bot, Config
+from kb.config import SETTINGS, Bot, Config, SmtpServer
 from kb.errors import ConfigError
 
 
@@ -54,6 +54,16 @@ def test_a_file_of_promises_is_found_from_any_folder(tmp_path, monkeypatch):
         ({"KB_BOTS": "dingtalk https://a.example/k hidden hidden"}, "too many words"),
         ({"KB_BOTS": "wecom https://hidden.example/,wecom https://hidden.example/"}, "one address twice"),
         ({"KB_BOTS_FILE": "/nowhere/bots"}, "KB_BOTS_FILE=/nowhere/bots cannot be read"),
+        ({"KB_SMTP": "mail.example.com"}, "KB_SMTP is no address of a mail server"),
+        ({"KB_SMTP": "http://user:hidden@mail.example.com"}, "smtps://mail.example.com:465"),
+        ({"KB_SMTP": "smtp://user:hid/hidden@mail.example.com"}, "write @ as %40"),
+        ({"KB_SMTP": "smtp://user:hidden@mail.example.com:99999"}, "KB_SMTP is no address of a mail server"),
+        ({"KB_SMTP": "smtp://mail.example.com?tls=hidden"}, "tls=no or"),
+        ({"KB_SMTP": "smtps://mail.example.com?tls=no"}, "leave it out for STARTTLS"),
+        ({"KB_SMTP": "smtp://hidden@mail.example.com"}, "a user without a password"),
+        ({"KB_SMTP_FILE": "/nowhere/smtp"}, "KB_SMTP_FILE=/nowhere/smtp cannot be read"),
+        ({"KB_MAIL_FROM": "知答"}, "KB_MAIL_FROM='知答' is no mail address"),
+        ({"KB_MAIL_FROM": "知答 <help@example.com>\r\nBcc: x@example.com"}, "is no mail address"),
         ({"KB_FOLLOWER_HOOK": "app.example.com/hidden", "KB_HOOK_SECRET": "x" * 32}, "KB_FOLLOWER_HOOK is no address"),
         ({"KB_FOLLOWER_HOOK": "https://app.example.com/hidden"}, "KB_HOOK_SECRET has fewer than 32"),
         ({"KB_FOLLOWER_HOOK": "https://app.example.com/hidden", "KB_HOOK_SECRET": "hidden" * 5}, "openssl rand -hex 32"),
@@ -124,6 +134,36 @@ def test_bots_come_from_lines_or_commas_and_their_keys_are_not_shown(tmp_path):
     assert config.bots == (Bot("wecom", "https://a.example/send?key=k-1"), Bot("dingtalk", "http://10.0.0.7:8080/robot", "SEC1"))
     assert Config.from_env({"KB_BOTS": kept.read_text(encoding="utf-8").replace("\n", ",")}).bots == config.bots
     assert not any(secret in repr(config) for secret in ("k-1", "SEC1"))
+
+
+@pytest.mark.parametrize(
+    ("address", "server"),
+    [
+        ("smtp://zhida:s%40cret@mail.example.com", SmtpServer("mail.example.com", 587, "starttls", "zhida", "s@cret")),
+        ("smtps://zhida:s%40cret@mail.example.com/", SmtpServer("mail.example.com", 465, "implicit", "zhida", "s@cret")),
+        ("smtp://10.0.0.7:25?tls=no", SmtpServer("10.0.0.7", 25, "no", "", "")),
+        ("smtp://localhost:2525", SmtpServer("localhost", 2525, "no", "", "")),
+        ("smtp://[::1]:2525?tls=yes", SmtpServer("::1", 2525, "starttls", "", "")),
+        ("smtp://127.0.0.1.example.com", SmtpServer("127.0.0.1.example.com", 587, "starttls", "", "")),
+    ],
+)
+def test_mail_is_sealed_unless_the_server_is_this_machine_or_somebody_says_so(address, server):
+    config = Config.from_env({"KB_SMTP": address})
+    assert config.smtp == server
+    assert "s@cret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        ("", ("知答", "zhida@help.example.com")),
+        ("help@example.com", ("知答", "help@example.com")),
+        ("财务服务台 <help@example.com>", ("财务服务台", "help@example.com")),
+        ('"Help, Desk" <help@example.com>', ("Help, Desk", "help@example.com")),
+    ],
+)
+def test_whom_mails_are_from(given, sender):
+    assert Config.from_env({"KB_BASE_URL": "https://help.example.com", "KB_MAIL_FROM": given}).mail_from == sender
 
 
 def test_what_signs_the_messages_to_a_host_app_is_not_shown():

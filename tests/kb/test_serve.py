@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kb.clock import utc_now
+from kb.db import Database
 from kb.errors import ConfigError
 from kb.serve import require_promises
+from kb.tickets import history, lifecycle, shares
+from kb.tickets.shares import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +134,18 @@ def test_a_server_that_is_told_to_end_while_it_starts_leaves_nobody(started):
     assert _in_session(server.pid) == set()
 
 
-def test_a_worker_that_died_is_started_again_and_a_web_server_that_died_ends_all(started):
+def _answer_somebody(data: Path) -> None:
+    """Open a ticket for somebody who can be told by mail, and answer it."""
+    db, now = Database(f"sqlite:///{data / 'kb.sqlite3'}"), utc_now()
+    with db.write() as session:
+        ticket = history.open_ticket(session, "食堂几点开门", now)
+        share = shares.join(ticket, "c:1", Wording("食堂几点开门", "key"), now, receipt=True)
+        shares.add_details(share, "", "lin@example.com", now)
+        lifecycle.reply(ticket, "十一点半", "王敏", now)
+    db.disconnect()
+
+
+def test_a_worker_that_died_is_started_again_and_tells_what_is_due_and_a_web_server_that_died_ends_all(started, tmp_path):
     server, port = started()
     _wait_until_ready(server, port, 40)
     worker = next(child for child in _children(server.pid) if not _children(child))
@@ -138,6 +153,8 @@ def test_a_worker_that_died_is_started_again_and_a_web_server_that_died_ends_all
     os.kill(worker, signal.SIGKILL)
     _wait_until(lambda: worker not in _in_session(server.pid) and len(_in_session(server.pid)) == EVERYBODY, 10)
     assert _ask(port, "/readyz")[0] == 200
+    _answer_somebody(tmp_path / "data")
+    _wait_until(lambda: len(list((tmp_path / "data" / "mail").glob("*.eml"))) == 1, 20)
     os.kill(web, signal.SIGTERM)
     _, err = server.communicate(timeout=20)
     assert server.returncode == 1

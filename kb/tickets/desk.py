@@ -73,6 +73,7 @@ RULES = {
     "path": "文件名或位置不对",
     "placeholder": "还有没写完的地方",
     "plain-text": "这里只能写普通文字",
+    "question-not-found": "“questions” 里的问法搜不到这篇文章",
     "questions": "“questions” 的问法不对",
     "render": "正文的格式无法显示",
     "review-by": "“review_by” 的日期不对",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from indexer.lint import read as read_corpus
 from indexer.source import read_folder
 from kb.tickets import history, lifecycle, shares
 from kb.tickets.alarms import sweep
+from kb.tickets.desk import RULES
 from kb.tickets.shares import Wording
 from tests.kb.conftest import ROOT
 
@@ -443,3 +446,14 @@ def test_a_desk_that_nobody_touches_does_not_keep_its_session_alive(queue_of, cl
         clock.forward(minutes=5)
         answer = client.get("/desk/counts")
     assert (answer.status_code, answer.location[:8]) == (303, "/sign-in")
+
+
+def test_every_rule_of_the_linter_has_words_for_who_reads_no_english():
+    rules = set()
+    for path in (ROOT / "indexer").glob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        named = [call for call in calls if getattr(call.func, "id", "") in {"Problem", "Flaw", "Unreadable"}]
+        texts = [[part.value for part in call.args if isinstance(part, ast.Constant) and isinstance(part.value, str)] for call in named]
+        rules |= {text for row in texts for text in row if re.fullmatch(r"[a-z]+(?:-[a-z]+)*", text)}
+    assert len(rules) > 25
+    assert rules <= set(RULES)

@@ -18,6 +18,7 @@ _COMMANDS = {
     "lint": "kb.commands.index:lint",
     "search": "kb.commands.search:search",
     "eval": "kb.commands.evaluate:eval_",
+    "site": "kb.commands.sites:site",
     "tickets": "kb.commands.tickets:tickets",
     "db": "kb.commands.database:db",
     "person": "kb.commands.person:person",

@@ -58,6 +58,16 @@ class Deed(StrEnum):
     PERSON_DELETED = "person_deleted"
     OUTBOX_RETRIED = "outbox_retried"
     OUTBOX_DROPPED = "outbox_dropped"
+    SITE_ADDED = "site_added"  # object: the site, of these and the following; detail: what is agreed
+    SITE_CHANGED = "site_changed"  # the same
+    SITE_DISABLED = "site_disabled"
+    SITE_ENABLED = "site_enabled"
+    KEY_ADDED = "key_added"  # detail: which, never the key
+    KEY_RETIRED = "key_retired"
+    SERVER_KEY_ADDED = "server_key_added"
+    SERVER_KEY_REVOKED = "server_key_revoked"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_REMOVED = "webhook_removed"
 
 
 DEED_NAMES = {
@@ -80,6 +90,16 @@ DEED_NAMES = {
     Deed.PERSON_DELETED: "删除个人信息",
     Deed.OUTBOX_RETRIED: "重试通知",
     Deed.OUTBOX_DROPPED: "放弃通知",
+    Deed.SITE_ADDED: "添加站点",
+    Deed.SITE_CHANGED: "改站点",
+    Deed.SITE_DISABLED: "停用站点",
+    Deed.SITE_ENABLED: "恢复站点",
+    Deed.KEY_ADDED: "加签名密钥",
+    Deed.KEY_RETIRED: "停用签名密钥",
+    Deed.SERVER_KEY_ADDED: "加服务器密钥",
+    Deed.SERVER_KEY_REVOKED: "停用服务器密钥",
+    Deed.WEBHOOK_ADDED: "加通知地址",
+    Deed.WEBHOOK_REMOVED: "删通知地址",
 }
 """What people call a deed."""
 

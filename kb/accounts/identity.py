@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from kb.errors import InvalidRequestError
 
@@ -111,6 +115,19 @@ def signed(token: str, keys: Mapping[str, Key]) -> bytes:
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise bad_identity() from error
     return payload
+
+
+def public_key(algorithm: str, text: str) -> str:
+    """Return a public key as PEM, written as it is stored. Raises InvalidRequestError for what is no key of this algorithm, private ones above all."""
+    if "PRIVATE KEY" in text:
+        raise InvalidRequestError("bad_field", "这是私钥，谁拿到都能冒充你们的人：请把它作废，换一对，只交公钥（-----BEGIN PUBLIC KEY-----）。")
+    try:
+        key = load_pem_public_key(text.strip().encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidRequestError("bad_field", "读不出公钥。请贴上 PEM 格式的全文，从 -----BEGIN PUBLIC KEY----- 到 -----END PUBLIC KEY-----。") from error
+    if not (isinstance(key, Ed25519PublicKey) if algorithm == "EdDSA" else isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)):
+        raise InvalidRequestError("bad_field", "公钥和算法对不上：ES256 要 P-256 曲线的公钥，EdDSA 要 Ed25519 的公钥。")
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def _object(text: bytes) -> dict[str, Any]:

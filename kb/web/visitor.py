@@ -22,7 +22,6 @@ from kb.accounts.sign_in import Staff
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.web import api_keys
 from kb.web.origins import TOLD_TO_ALL, VISITOR, same_origin, site
-from kb.widget import server_keys
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -108,12 +107,12 @@ def _visitor(services: Services) -> Visitor:
 
 
 def _sent_along(services: Services) -> Visitor | None:
-    """Return whom the headers of a request to the API speak for; None when they say nothing, or hold a server's key.
+    """Return whom the headers of a request to the API speak for; None when they say nothing.
 
     Raises InvalidRequestError 401 for a token that is not accepted, and where a site takes nobody without one.
     """
     named, given, id_ = site(), request.headers.get("Authorization"), request.headers.get(VISITOR)
-    if request.method == "OPTIONS" or request.path == TOLD_TO_ALL or server_keys.looks_like_one((given or "").removeprefix("Bearer ")):
+    if request.method == "OPTIONS" or request.path == TOLD_TO_ALL:
         return None
     if given is not None and (named is not None or given[:6].lower() == "bearer"):  # a proxy's password is no token
         scheme, _, token = given.partition(" ")

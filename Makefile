@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check check-whoosh format lock bench-setup clean
+.PHONY: help setup run test check check-whoosh fuzz-api format lock bench-setup clean
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := scripts/setup
@@ -33,6 +33,10 @@ check-whoosh: setup ## run the engine's contract on Whoosh 2.7.4, the line befor
 	@.venv-whoosh/bin/python -c 'import whoosh; assert whoosh.__version__ == (2, 7, 4), whoosh.__version__'
 	@.venv-whoosh/bin/python -m pytest -n 0 -W ignore::DeprecationWarning tests/indexer/test_ranking_and_backend.py tests/indexer/test_impacts.py
 	@rm -rf .venv-whoosh
+
+fuzz-api: ## ask the API whatever its description allows and forbids, other requests at each run, for some ten minutes
+	@PYTHON=$(PYTHON) $(SETUP) test
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(BIN)/pytest tests/hostile/test_fuzz_api.py
 
 format: ## format and fix what can be fixed
 	@$(BIN)/ruff format .

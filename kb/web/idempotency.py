@@ -86,9 +86,9 @@ def _sent() -> Iterator[bytes]:
         yield from ((request.content_type or "").encode(), request.get_data())
         return
     for name, value in request.form.items(multi=True):
-        yield from (name.encode(), value.encode())
+        yield from ((name or "").encode(), value.encode())  # a part may have no name
     for name, file in request.files.items(multi=True):
-        yield from (name.encode(), (file.filename or "").encode(), file.stream.read())
+        yield from ((name or "").encode(), (file.filename or "").encode(), file.stream.read())
         file.stream.seek(0)
 
 

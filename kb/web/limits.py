@@ -77,7 +77,7 @@ def install_for_callers(app: Flask, whose: Callable[[], str]) -> None:
     def _tell(response: Response) -> Response:
         limit = limiter.current_limit
         if limit is not None:
-            rest = max(1, ceil(limit.reset_at - time.time()))
+            rest = min(max(1, ceil(limit.reset_at - time.time())), limit.limit.get_expiry())
             response.headers.update({"RateLimit-Limit": limit.limit.amount, "RateLimit-Remaining": limit.remaining, "RateLimit-Reset": rest})
             if limit.breached:
                 response.headers["Retry-After"] = str(rest)

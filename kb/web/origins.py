@@ -20,7 +20,7 @@ VISITOR = "X-Zhida-Visitor"
 TOLD_TO_ALL = "/api/v1/site"
 """What says nothing about anybody, so that every page may read it: there a developer reads why a page of theirs is refused."""
 _MAY_SEND = ("Content-Type", "Idempotency-Key", "Authorization", SITE, VISITOR, "X-Zhida-Sub")
-_MAY_READ = ("Retry-After", "RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_MAY_READ = ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 def same_origin(config: Config) -> bool:

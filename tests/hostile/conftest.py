@@ -15,6 +15,7 @@ from tests.kb.conftest import (  # noqa: F401 - fixtures are found by their name
     browser,
     clock,
     compiled,
+    embedded,
     empty_database,
     link_for,
     log,

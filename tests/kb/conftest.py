@@ -27,6 +27,8 @@ from kb.db import Database
 from kb.models import Base
 from kb.services import Services
 from kb.tickets import history, shares
+from kb.widget import server_keys
+from kb.widget.models import ServerKey, Site
 
 ROOT = Path(__file__).parents[2]
 
@@ -394,3 +396,22 @@ def restricted(services_with, app_of, write, tmp_path, article, now):
     index = tmp_path / "restricted-index"
     build(folder, index, now)
     return services_with(index)
+
+
+@pytest.fixture
+def embedded(services):
+    """Register the site `travel`, give its server keys, and return how these are sent: `embedded("search", sub="e-1024")`."""
+    with services.db.write() as session:
+        session.add(Site(name="travel", origins=["https://travel.example.com"], modules=[], audience=[], anonymous=True, created_at=services.now()))
+
+    def key(*scopes: str, sub: str = "", site: str = "travel") -> dict[str, str]:
+        secret = server_keys.new_secret()
+        with services.db.write() as session:
+            made = ServerKey(site_name=site, name="test", secret_hash=server_keys.hashed(secret), scopes=list(scopes), created_at=services.now())
+            session.add(made)
+            session.flush()
+            written = server_keys.written(made.id, secret)
+        return {"Authorization": f"Bearer {written}", **({"X-Zhida-Sub": sub} if sub else {})}
+
+    services.sites.look()
+    return key

@@ -205,3 +205,9 @@ def test_what_is_stored_tells_neither_the_question_nor_the_person_nor_the_key(ap
     post(app)
     told = repr(rows()["stored_answers"])
     assert not [word for word in ("打印机", "小林", KEY) if word in told]
+
+
+def test_a_form_with_a_part_that_has_no_name_is_refused_like_any_other_without_a_file(asker, ticket):
+    form = b"--form\r\nContent-Disposition: form-data\r\n\r\nx\r\n--form--\r\n"
+    headers = {"Idempotency-Key": KEY, "Content-Type": "multipart/form-data; boundary=form"}
+    assert asker.post(f"/api/v1/tickets/{ticket['token']}/files", data=form, headers=headers).status_code == 400

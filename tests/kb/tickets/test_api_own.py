@@ -1,0 +1,115 @@
+"""Asking and following one's questions over the API: by cookie on our own pages, by a random id or a signed identity over a site."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from kb.tickets import lifecycle
+
+HERS, HIS = ({"X-Zhida-Site": "travel", "Origin": "https://travel.example.com", "X-Zhida-Visitor": letter * 32} for letter in "ab")
+
+
+@pytest.fixture
+def page(app, embedded):
+    """A browser on a page of the site `travel`."""
+    return app.test_client()
+
+
+def ask(client, question, headers=None, **more):
+    return client.post("/api/v1/tickets", json={"question": question, **more}, headers=headers)
+
+
+def mine(client, headers=None):
+    return client.get("/api/v1/tickets", headers=headers).json
+
+
+def test_a_question_opens_a_ticket_and_the_next_person_joins_it(page, services):
+    first, second = ask(page, "打印机卡纸怎么处理", HERS), ask(page, "打印机卡纸怎么处理", HIS)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json["ticket"]["number"] == second.json["ticket"]["number"] == 1001
+    assert second.json["ticket"]["followers"] == 2
+    assert first.json["ticket"]["url"] == f"http://localhost/t/{first.json['ticket']['token']}" != second.json["ticket"]["url"]
+
+
+def test_a_question_that_an_article_answers_is_kept_all_the_same(page):
+    said = ask(page, "发票查验失败怎么办", HERS).json
+    assert said["verdict"] == "answered"
+    assert said["ticket"]["followers"] == 1
+
+
+def test_details_contact_and_place_are_kept_for_the_agents(page, agent):
+    ask(page, "打印机卡纸怎么处理", HERS, details="三楼的那台", contact="8001", context="print.failed\n<b>")
+    desk = agent.get("/desk/1001").text
+    assert all(word in desk for word in ("三楼的那台", "8001", "提问时在：print.failed &lt;b&gt;"))
+
+
+def test_a_list_shows_the_callers_own_questions_and_what_is_new_in_them(page, agent_does):
+    token = ask(page, "打印机卡纸怎么处理", HERS).json["ticket"]["token"]
+    ask(page, "咖啡机漏水找谁", HIS)
+    (line,) = mine(page, HERS)["tickets"]
+    assert {key: line[key] for key in ("number", "token", "url", "question", "words", "state", "news")} == {
+        "number": 1001,
+        "token": token,
+        "url": f"http://localhost/t/{token}",
+        "question": "打印机卡纸怎么处理",
+        "words": "已记下",
+        "state": "new",
+        "news": False,
+    }
+    agent_does(lifecycle.reply, body="请联系行政")
+    assert (mine(page, HERS)["news"], mine(page, HIS)["news"]) == (1, 0)
+    page.post(f"/api/v1/tickets/{token}/seen", json={}, headers=HERS)
+    assert mine(page, HERS)["news"] == 0
+
+
+def test_over_a_site_a_token_alone_opens_nothing(page, asker):
+    token = ask(page, "打印机卡纸怎么处理", HERS).json["ticket"]["token"]
+    for path in ("", "/withdraw", "/files", "/files/1/remove"):
+        answer = page.open(f"/api/v1/tickets/{token}{path}", method="POST" if path else "GET", json={} if path else None, headers=HIS)
+        assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found"), path
+    assert page.get(f"/api/v1/tickets/{token}", headers=HERS).status_code == 200
+    assert asker.get(f"/api/v1/tickets/{token}").status_code == 200, "on our own pages the secret address is the key"
+
+
+def test_who_says_not_who_they_are_is_told_how(app):
+    for answer in (app.test_client().get("/api/v1/tickets"), ask(app.test_client(), "打印机卡纸怎么处理")):
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "no_visitor")
+        assert "X-Zhida-Visitor" in answer.json["error"]["message"]
+
+
+def test_the_same_list_by_cookie_on_our_own_pages(asker, second_asker, ticket):
+    assert [line["token"] for line in mine(asker)["tickets"]] == [ticket["token"]]
+    assert mine(second_asker) == {"tickets": [], "news": 0, "next": None}
+    assert asker.get("/api/v1/tickets?state=new").json["tickets"]
+    assert not asker.get("/api/v1/tickets?state=closed").json["tickets"]
+
+
+def test_a_question_sent_again_under_its_key_is_asked_once(page):
+    headers = {**HERS, "Idempotency-Key": secrets.token_hex(16)}
+    first, again = (ask(page, "打印机卡纸怎么处理", headers, details="三楼") for _ in range(2))
+    assert (first.status_code, first.json) == (again.status_code, again.json)
+    assert ask(page, "咖啡机漏水找谁", headers).status_code == 422
+    assert len(mine(page, HERS)["tickets"]) == 1
+
+
+@pytest.mark.parametrize("question", ["", "  ", "？？！", 7, None])
+def test_what_asks_nothing_is_refused_and_nothing_is_written(page, rows, question):
+    before = rows()
+    answer = ask(page, question, HERS)
+    assert (answer.status_code, answer.json["error"]["code"]) in {(400, "bad_field"), (400, "no_question")}
+    assert rows() == before
+
+
+def test_too_many_questions_of_one_person_are_counted_and_told_so(services, app, embedded, services_with, app_of):
+    client = app_of(services_with(tickets_per_hour=1)).test_client()
+    visitor = {"X-Zhida-Visitor": "c" * 32}
+    assert ask(client, "打印机卡纸怎么处理", visitor).status_code == 201
+    limited = ask(client, "咖啡机漏水找谁", visitor, details="二楼")
+    assert (limited.status_code, limited.json) == (200, {"verdict": limited.json["verdict"], "ticket": None, "limited": True})
+
+
+def test_details_too_long_are_refused_before_anything_is_asked(page):
+    assert ask(page, "打印机卡纸怎么处理", HERS, details="x" * 20_001).json["error"]["code"] == "too_long"
+    assert mine(page, HERS)["tickets"] == []

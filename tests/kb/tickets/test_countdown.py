@@ -91,6 +91,7 @@ def _policies(tmp_path, promises):
 def test_what_is_promised_is_said_in_full(tmp_path):
     said = [countdown.promised(promise, POLICIES) for promise in POLICIES.promises]
     assert said == [
+        "紧急投诉：5 分钟内回复，1 小时内解决",
         "紧急：5 分钟内回复，1 小时内解决",
         "投诉：15 分钟内回复，3 个工作日内解决",
         "重要：15 分钟内回复，4 小时内解决",

@@ -110,7 +110,7 @@ class Policies:
         if since is None:
             return ""
         return (
-            f"还不知道 {since.year} 年的节假日和调休：从 {since.year} 年 1 月 1 日起，时限只避开周末。"
+            f"还不知道 {since.year} 年的节假日和调休：从 {since.year} 年 1 月 1 日起，时限只避开周末，以及元旦、五一、国庆中日期固定的假日。"
             f"请管理员更新程序的依赖 chinesecalendar，或在 KB_SLA 文件的 [days] 里写上这一年的日子。"
         )
 

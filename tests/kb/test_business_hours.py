@@ -30,7 +30,7 @@ def moment(text, zone=CHINA):
         ("2026-10-10 00:00", "2026-10-12 00:00", 7.5, "a make-up Saturday and a Sunday off"),
         ("2026-02-14 00:00", "2026-02-25 00:00", 15, "over the Spring Festival, from the make-up Saturday before it to the Tuesday after it"),
         ("2025-12-31 17:00", "2026-01-04 09:00", 1, "over a year's end, into a make-up Sunday"),
-        ("2099-10-01 00:00", "2099-10-02 00:00", 7.5, "a National Day that the library does not know yet, a Thursday"),
+        ("2099-09-30 17:00", "2099-10-05 09:00", 1, "over a National Day that the library does not know yet, a Thursday and a Friday"),
         ("2026-11-23 11:00", "2026-11-23 09:00", 0, "backwards"),
         ("2026-11-23 09:00", "2026-11-23 09:00", 0, "no time at all"),
         ("2026-11-23 11:59:59.999999", "2026-11-23 13:30:00.000001", 2e-6 / 3600, "a microsecond before lunch and one after it"),
@@ -52,7 +52,7 @@ def test_hours_are_counted_while_people_work(since, until, hours, why):
         ("2026-11-20 17:00", 1, "2026-11-23 09:00", "over a weekend"),
         ("2026-11-21 03:00", 7.5, "2026-11-23 17:30", "a working day from a Saturday night"),
         ("2026-09-30 17:00", 8, "2026-10-08 17:30", "over National Day"),
-        ("2098-12-31 17:00", 1, "2099-01-01 09:00", "into a year that is not known, from a Wednesday"),
+        ("2098-12-31 17:00", 1, "2099-01-02 09:00", "over New Year's Day into a year that is not known, from a Wednesday"),
         ("2026-11-21 03:00", 0, "2026-11-21 03:00", "at once, whether people work or not"),
     ],
 )
@@ -77,7 +77,7 @@ def test_closed_hours_end_when_people_work_again(at, then):
 
 
 def test_people_work_again_in_a_year_that_nobody_asked_for_yet():
-    assert BusinessHours(CHINA, [(510, 720)]).opens_at(moment("2098-12-31 12:00")) == moment("2099-01-01 08:30")
+    assert BusinessHours(CHINA, [(510, 720)]).opens_at(moment("2098-12-31 12:00")) == moment("2099-01-02 08:30")
 
 
 def test_a_clock_that_is_set_forward_or_back_makes_no_hour_too_many():

@@ -50,6 +50,14 @@ DUE = [
     ("a second before work begins", "urgent inquiry loans", "11-23 08:29:59", "11-23 08:35", "11-23 09:30", "11-23 09:30"),
     ("as work begins", "urgent inquiry loans", "11-23 08:30", "11-23 08:35", "11-23 09:30", "11-23 09:30"),
     ("as work ends", "urgent inquiry loans", "11-23 17:30", "11-24 08:35", "11-24 09:30", "11-24 09:30"),
+    (
+        "on the eve of a New Year's Day that nobody has announced",
+        "normal inquiry loans",
+        "12-31 17:25",
+        "2027-01-04 08:55",
+        "2027-01-04 17:25",
+        "2027-01-04 17:25",
+    ),
     ("four hours over lunch", "high guidance travel", "11-23 09:00", "11-23 09:15", "11-23 14:30", "11-23 14:30"),
     ("four hours up to the evening", "high guidance travel", "11-23 13:30", "11-23 13:45", "11-23 17:30", "11-23 17:30"),
     ("four hours over a night", "high guidance travel", "11-23 14:00", "11-23 14:15", "11-24 09:00", "11-24 09:00"),
@@ -83,7 +91,7 @@ DUE = [
     ("to the make-up Saturday of Labour Day", "normal fault travel", "05-08 16:00", "05-08 16:30", "05-09 16:00", "05-09 16:00"),
     ("over the Dragon Boat Festival, due when lunch begins", "high fault travel", "06-18 17:00", "06-18 17:15", "06-22 12:00", "06-22 12:00"),
     ("over Tomb-Sweeping Day", "normal fault travel", "04-03 15:00", "04-03 15:30", "04-07 15:00", "04-07 15:00"),
-    ("into a National Day that nobody knows yet", "normal fault travel", "2099-09-30 16:00", "2099-09-30 16:30", "2099-10-01 16:00", "2099-10-01 16:00"),
+    ("over a National Day that nobody knows yet", "normal fault travel", "2099-09-30 16:00", "2099-09-30 16:30", "2099-10-05 16:00", "2099-10-05 16:00"),
     ("on a Saturday of a year that nobody knows yet", "urgent fault travel", "2099-10-03 10:00", "2099-10-05 08:35", "2099-10-05 09:30", "2099-10-05 09:30"),
     ("月结: a day too early", "normal fault reimbursement", "11-25 17:00", "11-25 17:30", "11-26 17:00", "11-26 17:00"),
     ("月结: the third last working day", "normal fault reimbursement", "11-26 09:00", "11-26 09:15", "11-26 14:30", "11-26 14:30"),
@@ -110,7 +118,7 @@ def test_a_promise_is_due_after_its_time_of_business_hours(why, about, began, re
     priority, category, module = about.split()
     found = clocks(PRESET, Round(((moment(began), None),), priority=priority, category=category, module=module), moment(began))
     assert (shown(found.response.due_at), shown(found.resolution.due_at), shown(found.escalate_at)) == (respond, resolve, escalate)
-    assert found.promise.level is (Level.MANAGER if category == "complaint" and found.promise.name == "投诉" else Level.SECOND)
+    assert found.promise.level is (Level.MANAGER if category == "complaint" else Level.SECOND)
     assert (found.alarm, found.paused, found.next) == (Alarm.NONE, False, found.response)
 
 
@@ -134,7 +142,7 @@ def events(line):
         day = words.pop(0) if "-" in words[0] else day
         hour, kind, *more = words
         what = more[0] if more else ""
-        since = {"since": [moment(f"{day} {what}").isoformat()]} if kind == "moved_in" else None
+        since = {"runs": [[moment(f"{day} {what}").isoformat(), None]]} if kind == "moved_in" else None
         actor = ASKER if kind in {"added", "confirmed", "reopened"} else "lin"
         made.append(Event(number, moment(f"{day} {hour}"), kind, what, int(what) if kind == "undone" else None, since, actor))
     return made
@@ -873,12 +881,30 @@ def test_a_year_that_the_file_knows_is_known(policies_of, monkeypatch):
 
 def test_what_is_shipped_is_what_was_promised():
     assert [(promise.name, promise.respond, promise.resolve, promise.escalate, promise.level.value, promise.always) for promise in PRESET.promises] == [
+        ("紧急投诉", 300, 3600, 3600, "manager", False),
         ("紧急", 300, 3600, 3600, "second", False),
         ("投诉", 900, 81_000, 54_000, "manager", False),
         ("重要", 900, 14_400, 14_400, "second", False),
         ("普通", 1800, 27_000, 27_000, "second", False),
     ]
     assert (PRESET.near, str(PRESET.hours.zone), PRESET.month_end.last, PRESET.month_end.first) == (0.75, "Asia/Shanghai", 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("about", "module", "name", "level"),
+    [
+        ("urgent complaint", "loans", "紧急投诉", Level.MANAGER),
+        ("high complaint", "loans", "投诉", Level.MANAGER),
+        ("high complaint", "invoices", "紧急投诉", Level.MANAGER),  # 月结 raises it
+        ("urgent fault", "loans", "紧急", Level.SECOND),
+        ("high fault", "invoices", "紧急", Level.SECOND),
+    ],
+)
+def test_every_complaint_goes_up_to_the_manager_and_no_later_for_being_urgent(about, module, name, level):
+    priority, category = about.split()
+    promise = PRESET.promise(priority, category, module, moment("11-30 09:00"))
+    assert (promise.name, promise.level) == (name, level)
+    assert promise.escalate <= PRESET.promise("normal", "complaint", "loans", None).escalate
 
 
 def test_the_modules_of_the_month_end_are_modules_of_the_articles():

@@ -126,15 +126,17 @@ def runs(stored: Iterable[Sequence[str | None]]) -> tuple[Run, ...]:
 def count_people(ticket: Ticket, now: datetime) -> TicketEvent | None:
     """Count again who has a share in a ticket, and who of them waits; to be called after any share has changed.
 
-    That somebody begins to wait, or that nobody does any more, is an event, which is returned.
+    That somebody begins to wait, or that nobody does any more, is an event, which is returned; so is that somebody comes while the others are to answer.
     """
     session = session_of(ticket)
     session.flush()
     counted = select(func.count(), func.count(case((Follower.waiting.is_(True), 1)))).where(
         Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None)
     )
+    before = ticket.waiting
     ticket.people, ticket.waiting = (int(count) for count in session.execute(counted).one())
-    if ticket.awaited == (ticket.waiting > 0):
+    unasked = ticket.state == State.WAITING and ticket.waiting > before
+    if ticket.awaited == (ticket.waiting > 0) and not unasked:
         return None
     return record(ticket, Kind.AWAITED if ticket.waiting else Kind.UNAWAITED, now, SYSTEM)
 

@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 
 from kb.errors import ConflictError, InvalidRequestError
 from kb.notifications import messages
-from kb.tickets import history, regroup
+from kb.tickets import history, regroup, shares
 from kb.tickets.models import Follower, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import MAX_TEXT
-from kb.tickets.standing import ASKER, SYSTEM, UNDOABLE, Kind, Level, State
+from kb.tickets.standing import ASKER, SYSTEM, UNDOABLE, Kind, Level, Others, State
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
 
 if TYPE_CHECKING:
@@ -152,15 +152,15 @@ def reply(ticket: Ticket, body: str, agent: str, now: datetime, to: Follower | N
     _require_readers(ticket)
     said, private = _said(body, to)
     _take(ticket, agent, now)
-    history.record(ticket, Kind.REPLIED, now, agent, body=said, private=private, follower=to)
+    history.record(ticket, Kind.REPLIED, now, agent, body=said, private=private, follower=to, target=_others(ticket, to))
 
 
 def ask(ticket: Ticket, body: str, agent: str, now: datetime, to: Follower | None = None) -> None:
-    """Ask everyone, or one of them, for what is missing; the ticket waits until somebody answers. Raises as `reply`."""
+    """Ask everyone, or one of them, for what is missing; a ticket in which everybody was asked waits until somebody answers. Raises as `reply`."""
     _require_open(ticket)
     said, private = _said(body, to)
     _take(ticket, agent, now)
-    history.record(ticket, Kind.ASKED, now, agent, body=said, private=private, follower=to)
+    history.record(ticket, Kind.ASKED, now, agent, body=said, private=private, follower=to, target=_others(ticket, to))
 
 
 def resolve(ticket: Ticket, agent: str, now: datetime, *, article: str = "", body: str = "") -> None:
@@ -364,6 +364,13 @@ def _undone_along(events: Sequence[TicketEvent | None]) -> dict[str, list[int]] 
     """Return the note by which an undone step takes back what it brought about."""
     ids = [event.id for event in events if event is not None]
     return {"along": ids} if ids else None
+
+
+def _others(ticket: Ticket, to: Follower | None) -> str:
+    """Return who waits besides the one person to whom something is said, NONE when it is said to all."""
+    if to is None or ticket.waiting <= (1 if to.waiting else 0):
+        return Others.NONE.value
+    return (Others.UNTOLD if shares.others_untold(to) else Others.TOLD).value
 
 
 def _said(body: str, to: Follower | None) -> tuple[str, str]:

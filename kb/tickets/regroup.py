@@ -32,12 +32,11 @@ def merge(session: Session, source: Ticket, target: Ticket, agent: str, now: dat
     _require_two(source, target)
     if not target.open or source.closed_as in {"merged", "spam"}:
         raise ConflictError("只能并入还没解决的工单。请换一张，或先重新打开它。")
-    waited = history.written(source).runs if source.open else ()
     replies = session.scalars(select(PublicReply.id).where(PublicReply.ticket_number == source.number, PublicReply.ended_at.is_(None)))
     moved = _shift(session, source, target, source.phrasings, now) | {"replies": _carry(session, PublicReply, replies, source, target)}
-    since = [run[0].isoformat() for run in waited[:1]]
+    waited = _waited(session, source, moved)
     timed = _settle(session, source, target, now)
-    came = history.record(target, Kind.MOVED_IN, now, agent, target=str(source.number), data={"merged": [source.number]} | ({"since": since} if since else {}))
+    came = history.record(target, Kind.MOVED_IN, now, agent, target=str(source.number), data={"merged": [source.number], "runs": waited})
     history.record(source, Kind.MERGED, now, agent, target=str(target.number), data=moved | {"timed": [*timed, came.id]})
 
 
@@ -60,9 +59,11 @@ def move(session: Session, source: Ticket, phrasings: Collection[int], target: T
             raise ConflictError("只能移到还没解决的工单。请换一张，或拆成新工单。")
     into = target or history.open_ticket(session, _most_asked(chosen), now, module=source.module, category=source.category, priority=source.priority)
     moved = _shift(session, source, into, chosen, now)
+    waited = _waited(session, source, moved)
+    responded = [source.responded_at.isoformat()] if target is None and source.responded_at is not None else []
     timed = _settle(session, source, into, now)
-    history.record(into, Kind.MOVED_IN, now, agent, target=str(source.number))
-    history.record(source, Kind.MOVED_OUT, now, agent, target=str(into.number), data=moved | {"timed": timed})
+    came = history.record(into, Kind.MOVED_IN, now, agent, target=str(source.number), data={"runs": waited, "responded": responded})
+    history.record(source, Kind.MOVED_OUT, now, agent, target=str(into.number), data=moved | {"timed": [*timed, came.id]})
     return into
 
 
@@ -232,6 +233,16 @@ def _carry(session: Session, kind: type[Phrasing | Intent | PublicReply], ids: I
     listed = list(ids)
     session.execute(update(kind).where(kind.id.in_(listed), kind.ticket_number == source.number).values(ticket_number=target.number))
     return listed
+
+
+def _waited(session: Session, source: Ticket, moved: dict[str, list[Any]]) -> list[list[str | None]]:
+    """Return the runs of a ticket in which those who leave it have waited: none of them counts from before the first of them came."""
+    came = select(func.min(Follower.joined_at)).where(Follower.id.in_(moved["followers"]), Follower.waiting.is_(True), Follower.withdrawn_at.is_(None))
+    first = session.scalar(came)
+    if first is None or not source.open:
+        return []
+    runs = [(max(since, first), until) for since, until in history.written(source).runs if until is None or until > first]
+    return [[since.isoformat(), until.isoformat() if until else None] for since, until in runs]
 
 
 def _settle(session: Session, source: Ticket, target: Ticket, now: datetime) -> list[int]:

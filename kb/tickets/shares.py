@@ -166,6 +166,16 @@ def told(follower: Follower) -> bool:
     return session.scalar(select(TicketEvent.id).where(*_news_of(follower)).limit(1)) is not None
 
 
+def others_untold(follower: Follower) -> bool:
+    """Tell whether somebody else waits in a person's ticket to whom no agent has said anything since they came."""
+    said = aliased(TicketEvent)
+    to_them = or_(said.follower_id.is_(None), said.follower_id == Follower.id)
+    heard = select(said.id).where(said.ticket_number == follower.ticket_number, said.kind.in_(_NEWS), to_them, said.at >= Follower.joined_at)
+    waits = (Follower.ticket_number == follower.ticket_number, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True), Follower.id != follower.id)
+    session = history.session_of(follower.ticket)
+    return session.scalar(select(Follower.id).where(*waits, ~heard.exists()).limit(1)) is not None
+
+
 def has_told(follower: Follower) -> bool:
     """Tell whether a person added something of their own, which belongs to these words and no others."""
     return bool(follower.details or follower.contact or follower.files)
@@ -180,7 +190,7 @@ def add_details(follower: Follower, details: str, contact: str | None, now: date
     if len(details) > MAX_TEXT or len(contact) > MAX_CONTACT:
         raise InvalidRequestError("too_long", f"补充说明最多 {MAX_TEXT} 字，联系方式最多 {MAX_CONTACT} 字。请删减后再提交。")
     require_share(follower)
-    answers = bool(contact) and contact != follower.contact and follower.ticket.state == State.WAITING
+    answers = bool(contact) and contact != follower.contact and follower.ticket.open and _asked_back(follower)
     reachable_anew = address_in(contact) not in {"", address_in(follower.contact)}
     follower.contact = contact
     session = history.session_of(follower.ticket)
@@ -281,6 +291,13 @@ def seen_by(follower: Follower) -> list[TicketEvent]:
     spoken = TicketEvent.kind.in_([kind.value for kind in _TOLD | {Kind.ADDED, Kind.RATED}])
     query = select(TicketEvent).where(_readable(follower), spoken).order_by(TicketEvent.id)
     return list(history.session_of(follower.ticket).scalars(query.options(joinedload(TicketEvent.detail))))
+
+
+def _asked_back(follower: Follower) -> bool:
+    """Tell whether the last thing that was said to a person, or by them, is an agent's question."""
+    said = TicketEvent.kind.in_([*_NEWS, Kind.ADDED.value])
+    last = select(TicketEvent.kind).where(_readable(follower), said).order_by(TicketEvent.id.desc()).limit(1)
+    return history.session_of(follower.ticket).scalar(last) == Kind.ASKED
 
 
 def may_read(follower: Follower, event: TicketEvent) -> bool:

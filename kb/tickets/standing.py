@@ -38,6 +38,14 @@ class Alarm(StrEnum):
     RESOLUTION_LATE = "resolution_late"
 
 
+class Others(StrEnum):
+    """Who waits besides the one person to whom an agent said something: nobody, people who were told something, or people who were not."""
+
+    NONE = ""
+    TOLD = "told"
+    UNTOLD = "untold"
+
+
 class Level(StrEnum):
     """Who looks at a ticket besides the agent who has it."""
 
@@ -60,8 +68,8 @@ class Kind(StrEnum):
     PRIORITISED = "prioritised"  # target: the priority
     FILED = "filed"  # target: the module
     NOTED = "noted"
-    REPLIED = "replied"
-    ASKED = "asked"
+    REPLIED = "replied"  # target: who else waits, when it was said to one person (see Others)
+    ASKED = "asked"  # target: the same
     ADDED = "added"
     RESOLVED = "resolved"
     CONFIRMED = "confirmed"  # target: "all" when it ended a ticket that was open, because nobody waited any more
@@ -70,14 +78,14 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     MOVED_OUT = "moved_out"  # target: the other ticket's number; data: what was moved
-    MOVED_IN = "moved_in"  # target: the other ticket's number; data: `merged` when all of it came, and `since` when somebody waited there
+    MOVED_IN = "moved_in"  # target: the other ticket's number; data: `merged` when all of it came; `runs` and `responded` as they were there
     MERGED = "merged"  # target: the number of the ticket that goes on; data: what was moved
     SPAM = "spam"
     PUBLISHED = "published"  # target: the kind of public reply
     RETIRED = "retired"
     SUGGESTED = "suggested"  # article: what may answer it by now
     DISMISSED = "dismissed"
-    AWAITED = "awaited"  # somebody who saw a receipt waits from here on
+    AWAITED = "awaited"  # somebody who saw a receipt waits from here on, the first of all or the first who was not asked what the others were
     UNAWAITED = "unawaited"  # nobody waits any more
     ALARMED = "alarmed"  # target: the alarm
     ESCALATED = "escalated"  # target: the level
@@ -187,7 +195,7 @@ def after(now: Standing, event: Happened) -> Standing:
         now = replace(now, news_at=event.at)
     effect = _EFFECTS.get(kind)
     then = effect(now, event) if effect else now
-    if kind in RESPONSES and event.actor != ASKER:
+    if kind in RESPONSES and event.actor != ASKER and (kind is Kind.PUBLISHED or event.target != Others.UNTOLD):
         still = Alarm.NONE if then.alarm in _ABOUT_RESPONSE else then.alarm
         then = replace(then, responded_at=then.responded_at or event.at, alarm=still)
     return _timed(now.running, then, event.at)
@@ -212,8 +220,11 @@ def _worked_on(now: Standing, _: Happened) -> Standing:
     return replace(now, state=State.IN_PROGRESS) if now.open else now
 
 
-def _asked(now: Standing, _: Happened) -> Standing:
-    return replace(now, state=State.WAITING) if now.open else now
+def _asked(now: Standing, event: Happened) -> Standing:
+    """Let a ticket wait when everybody in it was asked: others' time goes on."""
+    if not now.open:
+        return now
+    return replace(now, state=State.WAITING if event.target == Others.NONE else State.IN_PROGRESS)
 
 
 def _added(now: Standing, _: Happened) -> Standing:
@@ -237,12 +248,29 @@ def _reopened(now: Standing, _: Happened) -> Standing:
     return replace(anew, state=State.IN_PROGRESS, closed_as="", resolved_at=None, ended_at=None)
 
 
+def _awaited(now: Standing, event: Happened) -> Standing:
+    """Let somebody else wait, who was not asked what the others were; a run that was begun by a clock that was ahead begins here at the latest."""
+    state = State.IN_PROGRESS if now.state is State.WAITING else now.state
+    open_run = now.runs[-1:] if now.running else ()
+    runs = (*now.runs[:-1], *((min(since, event.at), None) for since, _ in open_run)) if open_run else now.runs
+    return replace(now, awaited=True, state=state, runs=runs)
+
+
 def _moved_in(now: Standing, event: Happened) -> Standing:
-    """Let the time count from when somebody began to wait, be it in the other ticket."""
-    since = datetime.fromisoformat((event.data or {}).get("since", [event.at.isoformat()])[0])
-    if not now.runs or now.runs[0][0] <= since:
-        return now
-    return replace(now, runs=((since, now.runs[0][1]), *now.runs[1:]))
+    """Let the time count that somebody who came has waited elsewhere, and no other; a ticket that began with them was answered where they come from."""
+    data = event.data or {}
+    there = [(datetime.fromisoformat(since), datetime.fromisoformat(until) if until else event.at) for since, until in data.get("runs", ())]
+    responded = [datetime.fromisoformat(at) for at in data.get("responded", ())]
+    joined: list[tuple[datetime, datetime]] = []
+    for since, until in sorted([*there, *((since, until or max(since, event.at)) for since, until in now.runs)]):
+        if joined and since <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(until, joined[-1][1]))
+        else:
+            joined.append((since, until))
+    runs: tuple[Run, ...] = tuple(joined)
+    if now.running and runs:
+        runs = (*runs[:-1], (runs[-1][0], None))
+    return replace(now, runs=runs, responded_at=now.responded_at or min(responded, default=None))
 
 
 def _closed(reason: str) -> Callable[[Standing, Happened], Standing]:
@@ -255,8 +283,8 @@ def _closed(reason: str) -> Callable[[Standing, Happened], Standing]:
 
 _EFFECTS: dict[Kind, Callable[[Standing, Happened], Standing]] = {
     Kind.ASSIGNED: _assigned,
-    Kind.CATEGORISED: lambda now, event: replace(now, category=event.target, alarm=Alarm.NONE),
-    Kind.PRIORITISED: lambda now, event: replace(now, priority=event.target, alarm=Alarm.NONE),
+    Kind.CATEGORISED: lambda now, event: replace(now, category=event.target),
+    Kind.PRIORITISED: lambda now, event: replace(now, priority=event.target),
     Kind.FILED: lambda now, event: replace(now, module=event.target),
     Kind.REPLIED: _worked_on,
     Kind.ASKED: _asked,
@@ -270,7 +298,7 @@ _EFFECTS: dict[Kind, Callable[[Standing, Happened], Standing]] = {
     Kind.SPAM: _closed("spam"),
     Kind.SUGGESTED: lambda now, event: replace(now, suggested=event.article),
     Kind.DISMISSED: lambda now, _: replace(now, suggested=""),
-    Kind.AWAITED: lambda now, _: replace(now, awaited=True),
+    Kind.AWAITED: _awaited,
     Kind.UNAWAITED: lambda now, _: replace(now, awaited=False),
     Kind.MOVED_IN: _moved_in,
     Kind.ALARMED: lambda now, event: replace(now, alarm=Alarm(event.target)),

@@ -129,7 +129,7 @@ class Words:
         if kind is Kind.MOVED_OUT:
             moved = len((event.data or {}).get("phrasings", ()))
             return f"移走 {moved} 种问法，到" if moved else "问法移回"
-        if kind is Kind.MOVED_IN and event.data:
+        if kind is Kind.MOVED_IN and (event.data or {}).get("merged"):
             return "并入这一张："
         if kind is Kind.ADDED and _named_files(event):
             return "添加了文件"

@@ -427,3 +427,28 @@ def test_who_resolves_a_ticket_that_nobody_has_takes_it_and_gives_it_back_with_t
         return ticket.state, ticket.assignee
 
     assert two(resolve) == ("new", "")
+
+
+def test_a_question_to_one_person_stops_nobody_elses_time(two, later):
+    def ask(ticket, hers, his):
+        lifecycle.ask(ticket, "几楼？", "lin", later(), hers)
+        assert (ticket.state, history.written(ticket).running, ticket.responded_at) == ("in_progress", True, None), (
+            "he waits, and nobody has said a word to him"
+        )
+        lifecycle.reply(ticket, "在查", "lin", answered := later(), his)
+        assert ticket.responded_at == answered
+        shares.withdraw(ticket, his, later()) if not shares.told(his) else shares.settle(his, later())
+        lifecycle.ask(ticket, "几号打印机？", "lin", later(), hers)
+        return ticket.state, history.written(ticket).running
+
+    assert two(ask) == ("waiting", False)
+
+
+def test_who_comes_while_the_others_are_to_answer_waits_for_an_agent(two, later):
+    def come(ticket, *_):
+        lifecycle.ask(ticket, "几楼？", "lin", later())
+        assert (ticket.state, history.written(ticket).running) == ("waiting", False)
+        shares.join(ticket, "newcomer", Wording("打印机卡纸怎么处理", "key"), came := later(), receipt=True)
+        return ticket.state, history.written(ticket).runs[-1] == (came, None)
+
+    assert two(come) == ("in_progress", True)

@@ -296,3 +296,26 @@ def test_a_ticket_in_which_nobody_is_left_after_a_move_closes_until_the_move_is_
     assert (story.one.state, story.one.closed_as, story.one.people) == ("closed", "withdrawn", 0)
     story.undo()
     assert (story.one.state, story.one.closed_as, story.people(story.one)) == ("new", "", {"she", "both"})
+
+
+def test_a_merger_counts_what_people_waited_and_no_time_in_which_they_were_to_answer(story):
+    first = story.hers.joined_at
+    lifecycle.ask(story.one, "几楼？", "lin", asked := story.later())
+    other = history.open_ticket(story.session, BUS, story.later())
+    began = story.ask(other, "third", BUS).joined_at
+    regroup.merge(story.session, story.one, other, "lin", story.later())
+    assert history.written(other).runs == ((first, asked), (began, None))
+
+
+def test_a_ticket_that_waits_for_its_askers_goes_on_when_others_come_by_a_merger(story):
+    lifecycle.ask(story.two, "几楼？", "lin", story.later())
+    assert not history.written(story.two).running
+    story.merge()
+    assert (story.two.state, history.written(story.two).running) == ("in_progress", True)
+    story.undo()
+    assert (story.two.state, history.written(story.two).running) == ("waiting", False)
+
+
+def test_who_is_split_off_has_waited_since_they_asked(story):
+    asked = story.ask(story.one, "third", BUS).joined_at
+    assert history.written(story.split(BUS)).runs == ((asked, None),)

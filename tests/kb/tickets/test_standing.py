@@ -93,7 +93,9 @@ TABLE = [
     (["awaited"], {"awaited": True}),
     (["awaited", "unawaited"], {}),
     ([("alarmed", "response_near")], {"alarm": "response_near"}),
-    ([("alarmed", "resolution_late"), ("prioritised", "high")], {"priority": "high"}),
+    ([("alarmed", "resolution_late"), ("prioritised", "high")], {"priority": "high", "alarm": "resolution_late"}),
+    ([("asked", "told")], {"state": State.IN_PROGRESS, "news_at": at(1)}),
+    (["asked", "awaited"], {"state": State.IN_PROGRESS, "news_at": at(1), "awaited": True}),
     ([("escalated", "second")], {"escalated": "second"}),
     ([("escalated", "second"), ("undone", 1)], {}),
     ([("escalated", "manager"), "resolved", "reopened"], {"state": State.IN_PROGRESS, "news_at": at(2)}),
@@ -113,6 +115,10 @@ TIMES = [
     (["replied", "awaited"], [(2, None)], 1),
     (["awaited", "noted", ("assigned", "lin")], [(1, None)], None),
     (["awaited", ("published", "known")], [(1, None)], 2),
+    (["awaited", ("asked", "told")], [(1, None)], 2),
+    (["awaited", ("asked", "untold")], [(1, None)], None),
+    (["awaited", ("replied", "untold"), ("replied", "told")], [(1, None)], 3),
+    (["awaited", "asked", "awaited"], [(1, 2), (3, None)], 2),
     (["awaited", "resolved"], [(1, 2)], 2),
     (["awaited", "resolved", ("undone", 2)], [(1, None)], None),
     (["awaited", "resolved", "reopened"], [(3, None)], None),
@@ -159,10 +165,25 @@ def test_a_response_ends_the_alarm_about_it_and_no_other():
 
 def test_who_waited_in_a_ticket_that_was_merged_has_waited_since_then():
     story = events("awaited", "moved_in")
-    story[1].data = {"merged": [1001], "since": [(START - timedelta(hours=2)).isoformat()]}
-    assert fold(story, BEGIN).runs == ((START - timedelta(hours=2), None),)
-    story[1].data = {"merged": [1001], "since": [at(5).isoformat()]}
+    story[1].data = {"merged": [1001], "runs": [[at(-120).isoformat(), at(-90).isoformat()], [at(-60).isoformat(), None]]}
+    assert fold(story, BEGIN).runs == ((at(-120), at(-90)), (at(-60), None)), "what they waited counts, and no time in which they were to answer"
+    story[1].data = {"merged": [1001], "runs": [[at(1).isoformat(), None]]}
     assert fold(story, BEGIN).runs == ((at(1), None),)
+    story[1].data = {"merged": [1001], "runs": []}
+    assert fold(story, BEGIN).runs == ((at(1), None),)
+
+
+def test_a_ticket_that_was_split_off_was_answered_where_it_comes_from():
+    story = events("awaited", "moved_in")
+    story[1].data = {"runs": [[at(-60).isoformat(), None]], "responded": [at(-30).isoformat()]}
+    found = fold(story, BEGIN)
+    assert (found.runs, found.responded_at) == (((at(-60), None),), at(-30))
+
+
+def test_a_wait_that_began_by_a_clock_that_was_ahead_begins_when_it_is_noted_anew():
+    story = events("awaited", "awaited")
+    ahead = replace(story[0], id=500)
+    assert fold([ahead, story[1]], BEGIN).runs == ((at(2), None),)
 
 
 def test_a_clock_that_was_set_back_makes_no_run_end_before_it_began():

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
 
-    from kb.tickets.sla import Clocks, Policies, Round
+    from kb.tickets.sla import Clock, Clocks, Policies, Round
     from kb.tickets.standing import Happened
 
 _Row: TypeAlias = "Row[*tuple[Any, ...]]"
 SATISFIED = 4
 """From how many of five points on somebody is content."""
-_LATE = frozenset({Alarm.RESPONSE_LATE, Alarm.RESOLUTION_LATE})
-_NEAR = frozenset({Alarm.RESPONSE_NEAR, Alarm.RESOLUTION_NEAR})
+PROMPT = timedelta(minutes=5)
+"""How long after it was due a complaint may come to its level and still be in time: the program looks at the clocks every 20 seconds, later after a restart."""
 _NO_SERVICE = frozenset({"merged", "spam"})
 """How a ticket ends that was nobody's wish of its own."""
 _RECENT = timedelta(days=30)
@@ -90,6 +90,16 @@ class Served:
     reopened: bool
     is_open: bool
 
+    @property
+    def late(self) -> tuple[Clock, ...]:
+        """The clocks that are late and not met, the response before the resolution."""
+        return tuple(clock for clock in (self.clocks.response, self.clocks.resolution) if clock.late and clock.met_at is None)
+
+    @property
+    def near(self) -> bool:
+        """Whether a clock is nearly late, and none is late."""
+        return not self.late and self.clocks.alarm != Alarm.NONE
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -108,8 +118,9 @@ class Rate:
 class Figures:
     """What is counted for one module, one agent, or all. Minutes are business time as far as the promise counts in it; None where nothing was counted.
 
-    `waiting`, `near` and `late`: open now. All others: of the `begun` rounds, those whose wait began in the period; a late rate is over those that were
-    met or are late, what is not due yet does not count. `ratings`: given in the period, the last one of each person.
+    `waiting`, `near` and `late`: open now; what is late is not counted as near, whichever of its times runs out next. All others: of the `begun` rounds,
+    those whose wait began in the period; a late rate is over those that were met or are late, what is not due yet does not count. `ratings`: given in the
+    period, the last one of each person.
     """
 
     waiting: int
@@ -181,7 +192,7 @@ def report(session: Session, policies: Policies, within: Period, now: datetime) 
         _grouped(waiting, begun, rated, lambda around: around.module),
         _grouped(waiting, begun, rated, lambda around: around.assignee),
         sorted(begun, key=_began),
-        sorted((one for one in waiting if one.clocks.alarm in _LATE), key=_began),
+        sorted((one for one in waiting if one.late), key=_began),
         [_complaint(one, events.get(one.number, []), given[one.number, _began(one)], policies, now) for one in sorted(complaints, key=_began)],
     )
 
@@ -194,8 +205,8 @@ def figures(waiting: Sequence[Served], begun: Sequence[Served], ratings: Sequenc
     resolved = [one for one in begun if one.around.resolved_at]
     return Figures(
         len(waiting),
-        sum(one.clocks.alarm in _NEAR for one in waiting),
-        sum(one.clocks.alarm in _LATE for one in waiting),
+        sum(one.near for one in waiting),
+        sum(bool(one.late) for one in waiting),
         len(begun),
         Rate(sum(clock.late for clock in responses), len(responses)),
         median(minutes) if minutes else None,
@@ -318,7 +329,7 @@ def _complaint(one: Served, events: Sequence[_Row], points: Iterable[int], polic
             escalate_at,
             day(promise.escalate),
             seen_at,
-            late=escalate_at is not None and (seen_at or ended or now) > escalate_at,
+            late=escalate_at is not None and (seen_at or ended or now) > escalate_at + PROMPT,
             needless=bool(ended) and not seen_at,
         ),
         promise.level,

@@ -134,6 +134,20 @@ def test_of_last_month_only_what_began_then_is_counted_and_what_waits_now_is_the
     assert (found.waiting, found.near, found.late) == (2, 1, 1)
 
 
+def test_what_nobody_answered_in_time_stays_late_while_the_time_for_its_solution_runs_out(went, report, operator, read):
+    """Of the 450 minutes for the solution 345 are over on Friday at half past five, more than three quarters; of the 30 for the response all."""
+    went("没人理", at("20 10:15"))
+    went("快到了", at("20 17:05"))
+    went("都超了", at("18 17:00"))
+    found = report()
+    assert [(one.question, one.clocks.alarm) for one in found.late] == [("都超了", "resolution_late"), ("没人理", "resolution_near")]
+    assert (found.total.near, found.total.late) == (1, 2)
+    text = read(operator.get("/supervision").text).text
+    assert "没人理 T-1001 · 未归类 · 1 人 没有人接手 11月20日 10:15 首次回应超了 5 小时 15 分钟" in text
+    assert "首次回应超了 2 个工作日，解决超了 1 个工作日 30 分钟" in text
+    assert [(row["即将超时"], row["已超时"]) for row in table(operator.get("/supervision/figures.csv"))] == [("1", "2")] * 3
+
+
 def test_without_tickets_nothing_is_divided_by(report):
     found = report()
     assert (found.total, found.modules, found.agents, found.late, found.complaints) == (NOTHING, [], [], [], [])
@@ -221,6 +235,14 @@ def test_a_call_for_the_manager_that_was_taken_back_is_none(went, report, servic
     (complaint,) = report().complaints
     assert complaint.escalated.done_at is None
     assert complaint.escalated.late
+
+
+@pytest.mark.parametrize(("came", "late"), [("18 09:00", False), ("18 09:04", False), ("18 09:06", True)])
+def test_what_the_program_brings_to_the_manager_at_its_next_look_is_in_time(went, report, came, late):
+    """Due on Wednesday at nine; the look that finds it due comes some seconds later."""
+    went("态度太差", at("16 09:00"), (Kind.REPLIED, "16 09:05", "王敏"), (Kind.ESCALATED, came, SYSTEM, {"target": "manager"}), category="complaint")
+    (complaint,) = report().complaints
+    assert (complaint.escalated.due_at, complaint.escalated.late) == (at("18 09:00"), late)
 
 
 def test_a_complaint_solved_on_its_first_day_needs_no_manager_and_an_old_one_still_open_is_there(went, report):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HOOK = "hook"
 """The name of the channel to a host app."""
-NAMES = {"wecom": "企业微信群机器人", "dingtalk": "钉钉群机器人", "feishu": "飞书群机器人", HOOK: "宿主应用", "webhook": "站点回调"}
+NAMES = {"wecom": "企业微信群机器人", "dingtalk": "钉钉群机器人", "feishu": "飞书群机器人", HOOK: "宿主应用", "webhook": "站点的通知地址"}
 _MARKS = str.maketrans({mark: chr(ord(mark) + 0xFEE0) for mark in "@<>[]*_`#~|\\!"})
 _LONGEST_TITLE = 240
 """Bytes of a title in a group."""

@@ -48,9 +48,12 @@ _SECRETS = {"KB_SECRET_KEY", "KB_SMTP", "KB_BOTS", "KB_HOOK_SECRET"}
 _HIDDEN = _SECRETS | {"KB_FOLLOWER_HOOK"}
 """What is not shown: secrets, and an address that may hold one."""
 HIDDEN = "…"
-_HOST = r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
+_NAME = r"(?=[a-z0-9.-]{1,253}(?![a-z0-9.-]))[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*\.?"
+"""A host's name: one with an empty or too long part can be asked of no name server."""
+_HOST = rf"https?://(?:{_NAME}|\[[0-9a-f:]+\])(?::\d{{1,5}})?"
 _ORIGIN = re.compile(_HOST)
 _ADDRESS = re.compile(_HOST + r"(?:[/?][!-~]*)?")
+_MAIL_HOST = re.compile(rf"{_NAME}|[0-9a-f:.]+")
 _BOTS = {"wecom": 0, "dingtalk": 1, "feishu": 1}
 """Kinds of group bots, and how many secrets one may have besides its address."""
 _SHORTEST_SECRET = 32
@@ -125,7 +128,7 @@ class Config:
         port = _number(values, "KB_PORT", 1, 65535)
         host = f"[{values['KB_HOST']}]" if ":" in values["KB_HOST"] else values["KB_HOST"]
         base_url = values["KB_BASE_URL"].rstrip("/") or f"http://{host}:{port}"
-        if not _ORIGIN.fullmatch(base_url):
+        if not _fits(_ORIGIN, base_url):
             raise ConfigError(f"KB_BASE_URL={base_url!r} is not an address like https://help.example.com (without a path)")
         database_url = values["KB_DATABASE_URL"] or f"sqlite:///{data / 'kb.sqlite3'}"
         if not database_url.startswith("sqlite:///"):
@@ -194,10 +197,17 @@ def _number(values: Mapping[str, str], name: str, low: int, high: int) -> int:
     return int(value)
 
 
+def _fits(pattern: re.Pattern[str], url: str) -> bool:
+    try:
+        return pattern.fullmatch(url) is not None and urlsplit(url).port != 0
+    except ValueError:
+        return False  # a port above 65535
+
+
 def _origins(value: str) -> tuple[str, ...]:
     origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
     for origin in origins:
-        if not _ORIGIN.fullmatch(origin):
+        if not _fits(_ORIGIN, origin):
             raise ConfigError(f"KB_WIDGET_ORIGINS holds {origin!r}; an origin is scheme and host, as in https://app.example.com")
     return origins
 
@@ -210,7 +220,7 @@ def _smtp(value: str) -> SmtpServer:
         host, port = url.hostname or "", url.port or {"smtp": 587, "smtps": 465}.get(url.scheme, 0)
     except ValueError as error:
         raise ConfigError(f"KB_SMTP is no address of a mail server; {how}") from error
-    if url.scheme not in {"smtp", "smtps"} or not re.fullmatch(r"[a-z0-9.:-]+", host) or url.path not in {"", "/"} or url.fragment:
+    if url.scheme not in {"smtp", "smtps"} or not _MAIL_HOST.fullmatch(host) or url.path not in {"", "/"} or url.fragment:
         raise ConfigError(f"KB_SMTP is no address of a mail server; {how}")
     if url.query not in {"", "tls=no", "tls=yes"} or (url.query == "tls=no" and url.scheme == "smtps"):
         raise ConfigError("KB_SMTP ends in something else than ?tls=no or ?tls=yes, which only smtp:// takes; leave it out for STARTTLS")
@@ -219,6 +229,8 @@ def _smtp(value: str) -> SmtpServer:
     user, password = unquote(url.username or ""), unquote(url.password or "")
     if bool(user) != bool(password):
         raise ConfigError(f"KB_SMTP has a user without a password, or the other way round; {how}")
+    if not f"{user}{password}".isascii():
+        raise ConfigError("KB_SMTP has a user or a password with other letters than ASCII, which no mail server is sent; set another password there")
     return SmtpServer(host, port, "implicit" if url.scheme == "smtps" else "starttls" if starttls else "no", user, password)
 
 
@@ -228,7 +240,7 @@ def _mail_from(value: str, host: str) -> tuple[str, str]:
         return "知答", f"zhida@{host}"
     found = re.fullmatch(r"\s*(?:\"?([^\"<>\x00-\x1f]*?)\"?\s*<([^<>\s]+)>|([^<>\s]+))\s*", value)
     name, address = (found[1] or "知答", found[2] or found[3]) if found else ("", "")
-    if not is_address(address):
+    if not is_address(address) or "=?" in name:
         raise ConfigError(f"KB_MAIL_FROM={value!r} is no mail address; write help@example.com or 知答 <help@example.com>")
     return name, address
 
@@ -239,7 +251,7 @@ def _bots(value: str) -> tuple[Bot, ...]:
         kind, *given = entry.split()
         if kind not in _BOTS:
             raise ConfigError(f"KB_BOTS, entry {place}: begin it with {', '.join(_BOTS)}; as in: wecom https://… or dingtalk https://… SECRET")
-        if not given or not _ADDRESS.fullmatch(given[0]):
+        if not given or not _fits(_ADDRESS, given[0]):
             raise ConfigError(f"KB_BOTS, entry {place} ({kind}): what follows {kind} is no http or https address; copy it from the group's settings")
         if len(given) > 1 + _BOTS[kind]:
             raise ConfigError(f"KB_BOTS, entry {place} ({kind}) has too many words; separate bots by commas or lines")
@@ -251,7 +263,7 @@ def _bots(value: str) -> tuple[Bot, ...]:
 
 def _follower_hook(values: Mapping[str, str]) -> str:
     url = values["KB_FOLLOWER_HOOK"]
-    if url and not _ADDRESS.fullmatch(url):
+    if url and not _fits(_ADDRESS, url):
         raise ConfigError("KB_FOLLOWER_HOOK is no address like https://app.example.com/hooks/zhida")
     if url and len(values["KB_HOOK_SECRET"]) < _SHORTEST_SECRET:
         raise ConfigError(f"KB_HOOK_SECRET has fewer than {_SHORTEST_SECRET} characters; KB_FOLLOWER_HOOK needs it: make one with openssl rand -hex 32")

@@ -12,7 +12,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, InvalidURL
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -44,8 +44,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, limit: float = LI
     parts = urlsplit(url)
     host, deadline = parts.hostname or "", time.monotonic() + limit
     secure = parts.scheme == "https"
-    connection = (HTTPSConnection if secure else HTTPConnection)(host, parts.port)
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    try:
+        connection = (HTTPSConnection if secure else HTTPConnection)(host, parts.port)
+    except (ValueError, HTTPException) as error:
+        raise UnreachableError(_reason(error, host, limit)) from error
     try:
         connection.sock = _connected(host, connection.port, deadline, secure=secure)
         connection.sock.settimeout(_left(deadline))
@@ -53,7 +56,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, limit: float = LI
         with HTTPResponse(cast("socket.socket", _Reading(connection.sock, deadline)), method="POST") as response:
             response.begin()
             return Answer(response.status, _body(response))
-    except (OSError, HTTPException) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise UnreachableError(_reason(error, host, limit)) from error
     finally:
         connection.close()
@@ -118,14 +121,12 @@ def _body(response: HTTPResponse) -> bytes:
 
 
 def _reason(error: Exception, host: str, limit: float) -> str:
-    if isinstance(error, socket.gaierror):
-        return f"找不到主机 {host}"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{host} 的证书不可信"
-    if isinstance(error, ssl.SSLError):
-        return f"和 {host} 建不起加密连接"
-    if isinstance(error, TimeoutError):
-        return f"{host} 在 {limit:g} 秒内没有回答"
-    if isinstance(error, ConnectionRefusedError):
-        return f"{host} 拒绝连接"
-    return f"和 {host} 的连接中断了，或者它答的不是 HTTP"
+    reasons: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+        (socket.gaierror, f"找不到主机 {host}"),
+        (ssl.SSLCertVerificationError, f"{host} 的证书不可信"),
+        (ssl.SSLError, f"和 {host} 建不起加密连接"),
+        (TimeoutError, f"{host} 在 {limit:g} 秒内没有回答"),
+        (ConnectionRefusedError, f"{host} 拒绝连接"),
+        ((ValueError, InvalidURL), f"{host} 的网址写得不对"),
+    )
+    return next((words for kind, words in reasons if isinstance(error, kind)), f"和 {host} 的连接中断了，或者它答的不是 HTTP")

@@ -7,10 +7,11 @@ import re
 import smtplib
 import ssl
 from email import policy
+from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kb.clock import utc_now
 from kb.mail_address import is_address
@@ -42,9 +43,24 @@ class _Unfolded(UnstructuredHeader, BaseHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
+class _Words(UnstructuredHeader, BaseHeader):
+    """A header that says what was typed. The library would decode `=?utf-8?q?=0a?=` in it first: a line break, and after it a header of its own."""
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        """Take the text for what it is."""
+        super().parse("", kwds)
+        kwds["decoded"] = value
+
+    def fold(self, *, policy: Policy) -> str:
+        """Return the header with its name, all of its words encoded."""
+        return f"{self.name}: {Header(str(self), 'utf-8', header_name=self.name).encode(linesep=policy.linesep)}{policy.linesep}"
+
+
 _headers = HeaderRegistry()
 for _name in ("message-id", "list-unsubscribe"):
     _headers.map_to_type(_name, _Unfolded)
+_headers.map_to_type("subject", _Words)
 _POLICY = policy.SMTP.clone(header_factory=_headers)
 
 
@@ -146,7 +162,7 @@ class Smtp:
                 connection: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=self._patience, context=ssl.create_default_context())
             else:
                 connection = smtplib.SMTP(server.host, server.port, timeout=self._patience)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, ValueError, smtplib.SMTPException) as error:
             raise DeliveryError(f"连不上邮件服务器 {at}（{_why(error)}）。请检查 KB_SMTP 和网络。", down=True) from error
         try:
             connection.ehlo_or_helo_if_needed()
@@ -157,7 +173,7 @@ class Smtp:
         except smtplib.SMTPAuthenticationError as error:
             connection.close()
             raise DeliveryError(f"邮件服务器 {at} 不接受 KB_SMTP 里的用户名或密码（{error.smtp_code}）。", down=True) from error
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, ValueError, smtplib.SMTPException) as error:  # ValueError: what the server said, or is to be told, is no ASCII
             connection.close()
             raise DeliveryError(f"和邮件服务器 {at} 没有谈成（{_why(error)}）。请检查 KB_SMTP：端口和加密方式是否相配。", down=True) from error
         return connection
@@ -186,17 +202,19 @@ def _cut(error: _ConnectionLostError | DeliveryError) -> DeliveryError:
 
 def _why(error: BaseException | None) -> str:
     """Return what went wrong in a few words, without what the server said: it may quote a password."""
-    if isinstance(error, TimeoutError) or (error is not None and isinstance(error.__context__, TimeoutError)):
+    if error is not None and isinstance(error.__context__, TimeoutError):
         return "没有回答"
-    if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError) and not isinstance(error, ConnectionRefusedError):
-        return "断开了连接"
-    if isinstance(error, ConnectionRefusedError):
-        return "拒绝连接"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"回答 {error.smtp_code}"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "证书不可信"
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+    reasons: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+        (TimeoutError, "没有回答"),
+        (ConnectionRefusedError, "拒绝连接"),
+        ((smtplib.SMTPServerDisconnected, ConnectionError), "断开了连接"),
+        (ssl.SSLCertVerificationError, "证书不可信"),
+        (ValueError, "主机名、用户名或密码里有不能用的字符"),
+    )
+    named = next((words for kind, words in reasons if isinstance(error, kind)), None)
+    return named or (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
 def _said(words: bytes | str) -> str:

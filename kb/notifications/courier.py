@@ -72,7 +72,7 @@ class Courier:
         self._channels = channels if channels is not None else {mailer.MAIL: mailer.channel(config, services.now), **bots.channels(config, services.now)}
         self._lasting = self._channels
         self._ways = spreading.Ways.of(self._lasting, config.base_url)
-        self._writer = Writer(config.base_url, config.secret_key)
+        self._writer = Writer(config.base_url, config.secret_key, services.policies)
         self._chance = chance
         self._pauses: dict[str, datetime] = {}
         self._in_vain: dict[str, int] = {}
@@ -161,6 +161,9 @@ class Courier:
             channel.send(outgoing)
         except DeliveryError as error:
             self._refused(due, error)
+        except Exception as error:  # the same for one that cannot be sent
+            log.exception("sending_failed", message=due.id)
+            self._try_later(due, f"发这封信时程序出错（{type(error).__name__}），请把日志交给管理员")
         else:
             self._mark(due, ended_as="sent", tries=due.tries + 1, error="")
             self._reached(due.channel)

@@ -164,6 +164,13 @@ def test_a_host_that_does_not_exist_is_named_without_the_key():
     assert said == "找不到主机 nowhere.invalid"
 
 
+@pytest.mark.parametrize("url", ["https://a..example/hook?key=k-1", f"http://{'a' * 64}.example/k-1", "https://a.example:99999/k-1", "http://a b.example/k-1"])
+def test_an_address_that_no_name_server_can_be_asked_for_is_unreachable_like_others(url):
+    said = reason(url)
+    assert said.endswith("的网址写得不对")
+    assert "k-1" not in said
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for this machine that nobody vouches for: the file of it and of its key."""

@@ -295,6 +295,17 @@ def test_a_letter_that_cannot_be_written_keeps_no_other_from_being_sent(crowd, h
     assert "p1@example.com" not in log()
 
 
+def test_a_message_that_cannot_be_sent_for_a_reason_nobody_foresaw_keeps_no_other_from_being_sent(crowd, happens, courier, said, rows_of, log):
+    number = crowd(3)
+    said.fails["p0@example.com"] = UnicodeEncodeError("ascii", "p0@example.com", 0, 1, "ordinal not in range")
+    happens(number, lifecycle.reply, "正在处理", "王敏")
+    courier.work()
+    assert {one.address for one in said.sent} == {"p1@example.com", "p2@example.com"}
+    (left,) = [message for message in rows_of() if message.ended_at is None]
+    assert (left.tries, "UnicodeEncodeError" in left.error) == (1, True)
+    assert "p0@example.com" not in log()
+
+
 def test_the_courier_goes_on_after_anything_that_nobody_foresaw(courier, monkeypatch):
     stopped, looks = threading.Event(), []
 

@@ -71,6 +71,30 @@ def test_nothing_in_a_subject_becomes_a_header_of_its_own(outgoing, subject, now
 
 
 @pytest.mark.parametrize(
+    "subject",
+    [
+        "报销 =?utf-8?q?=0aReply-To:_x@evil=2ecom?=",
+        "=?utf-8?q?=0a=0aevil=2ecom/pay?=",
+        "=?utf-8?b?DQpCY2M6IHhAeS56?=",
+        "=?us-ascii?q?=ff?=怎么报",
+        "=?utf-8?q?=ed=a0=80?=",
+        "=?unknown-8bit?q?=ff=fe?=",
+        "=?utf-16?b?AAA=?=",
+        "=?rot13?q?abc?= =?undefined?q?abc?=",
+        "=?utf-8?q?=41?= =?utf-8?q?=42?=",
+        "=?utf-8?q?" + "a" * 60 + "?=",
+        "plain words",
+    ],
+)
+def test_what_looks_like_an_encoded_word_in_a_subject_is_what_was_typed(outgoing, subject, now):
+    raw = compose(outgoing(subject=subject), SENDER, now).as_bytes()
+    mail = email.message_from_bytes(raw, policy=policy.default)
+    assert mail["Subject"] == subject
+    assert mail.keys() == email.message_from_bytes(compose(outgoing(), SENDER, now).as_bytes()).keys()
+    assert all(len(line) <= 78 and line.isascii() for line in raw.partition(b"Subject:")[2].partition(b"\r\nAuto-")[0].splitlines())
+
+
+@pytest.mark.parametrize(
     "address", ["", "lin", "lin@example.com\r\nBcc: all@example.com", "lin@example.com, all@example.com", "林@example.com", "<lin@example.com>"]
 )
 def test_what_is_no_address_is_refused_for_good(outgoing, address, now):
@@ -158,6 +182,21 @@ def test_nobody_there_is_told_as_a_whole_channel_that_is_down(smtp, outgoing, po
     error = refused(smtp(server), outgoing())
     assert error.down
     assert f"127.0.0.1:{server.port}" in error.reason
+
+
+@pytest.mark.parametrize("host", ["mail..example.com", "a" * 64 + ".example.com"])
+def test_a_name_that_no_name_server_can_be_asked_for_is_a_server_that_is_down(smtp, outgoing, host):
+    error = refused(smtp(SmtpServer(host, 25, "no", "", "")), outgoing())
+    assert error.down
+    assert "请检查 KB_SMTP" in error.reason
+
+
+def test_a_password_that_cannot_be_sent_stops_everything_for_now(post_office, smtp, outgoing, knows):
+    with post_office(user="zhida", password="密码", **knows("zhida", "密码")) as (post, server):
+        error = refused(smtp(server), outgoing())
+        assert error.down
+        assert "不能用的字符" in error.reason
+        assert post.mails == []
 
 
 def test_a_user_signs_in_and_a_wrong_password_stops_everything_without_being_told(post_office, smtp, outgoing, knows):

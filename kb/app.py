@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ import kb.tickets.api
 import kb.tickets.desk
 import kb.tickets.desk_ticket
 import kb.tickets.pages
+import kb.widget.admin
 import kb.widget.api
 import kb.widget.pages
 from kb.accounts.roles import Right
@@ -82,6 +83,7 @@ def create_app(services: Services) -> Flask:
         kb.accounts.pages,
         kb.accounts.account,
         kb.accounts.admin,
+        kb.widget.admin,
         kb.notifications.pages,
         health,
     ):
@@ -108,7 +110,7 @@ def _equip_templates(app: Flask, services: Services) -> None:
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.filters["day"] = day
     app.jinja_env.filters["file_size"] = file_size
-    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["moment"] = partial(moment, zone=services.policies.hours.zone)
     app.jinja_env.filters["state_name"] = state_name
     app.jinja_env.filters["event_name"] = event_name
     app.jinja_env.filters["public_kind"] = public_kind

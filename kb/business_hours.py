@@ -63,6 +63,14 @@ class BusinessHours:
         found = bisect_left(laid.before, goal) - 1
         return _moment(laid.opens[found] + goal - laid.before[found])
 
+    def days_after(self, at: datetime, days: int) -> datetime:
+        """Return the same time of day `days` working days after `at`, in the company's zone; the day of `at` itself does not count."""
+        due = at.astimezone(self.zone)
+        while days > 0:
+            due += timedelta(days=1)
+            days -= self.works_on(due.date())
+        return due
+
     def opens_at(self, at: datetime) -> datetime:
         """Return `at` itself while people work, else when they begin again."""
         start = _microseconds(at)

@@ -160,7 +160,7 @@ class Worker:
                 sweep(session, now)
                 forget(session, now)
                 messages.forget_old(session, now)
-            retention.close_unconfirmed(services.db, now)
+            retention.close_unconfirmed(services.db, services.policies.hours, now)
             retention.forget(services.db, services.files, now)
             retention.tidy(services.db, services.files, now)
         except (SQLAlchemyError, OSError) as error:

@@ -6,12 +6,10 @@ off and the public holidays that the law ties to a date; those of the lunar cale
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 
 import chinese_calendar
 
-CHINA = timezone(timedelta(hours=8))
-"""Beijing time. There was summer time from 1986 to 1991, and none since."""
 SATURDAY = 5
 """The weekday with which a weekend begins."""
 _KNOWN = frozenset(day.year for day in chinese_calendar.holidays)
@@ -24,20 +22,6 @@ def is_working_day(day: date) -> bool:
     if day.year not in _KNOWN:
         return day.weekday() < SATURDAY and (day.month, day.day) not in _EVERY_YEAR
     return day in chinese_calendar.workdays or (day.weekday() < SATURDAY and day not in chinese_calendar.holidays)
-
-
-def after(at: datetime, days: int) -> datetime:
-    """Return the same time in China `days` working days after `at`, in China's time zone; the day of `at` itself does not count.
-
-    Raises ValueError for a time without a zone and for negative `days`; 0 is the time itself, on whatever day.
-    """
-    if at.tzinfo is None or days < 0:
-        raise ValueError(f"{days} working days after {at.isoformat()}: give a time with a zone and no negative number of days")
-    due = at.astimezone(CHINA)
-    while days:
-        due += timedelta(days=1)
-        days -= is_working_day(due.date())
-    return due
 
 
 def known_until() -> date:

@@ -156,7 +156,7 @@ def _add_log(views: Blueprint, services: Services) -> None:
     def export() -> ResponseReturnValue:
         with services.db.read() as session:
             found = audit.page(session, _choice(), rows=audit.EXPORTED)
-        rows = [(timestamp(entry.at), entry.actor, *_in_words(services, entry)) for entry in found.entries]
+        rows = [(timestamp(entry.at, services.policies.hours.zone), entry.actor, *_in_words(services, entry)) for entry in found.entries]
         with services.db.write() as session:
             audit.note(session, signed_in().name, Deed.EXPORTED, "audit.csv", "", services.now())
         return Response(to_csv(_HEADER, rows), mimetype="text/csv", headers={"Content-Disposition": "attachment; filename=audit.csv"})

@@ -43,6 +43,7 @@ def blueprint(services: Services) -> Blueprint:
             found = gaps.open_gaps(session)
             audit.note(session, signed_in().name, Deed.EXPORTED, "unanswered.csv", "", services.now())
         modules = {module.id: module.name for module in services.library.current().modules}
+        zone = services.policies.hours.zone
         rows = [
             (
                 f"T-{gap.number}",
@@ -51,8 +52,8 @@ def blueprint(services: Services) -> Blueprint:
                 modules.get(gap.module, ""),
                 gap.people,
                 gap.waiting,
-                timestamp(gap.first_seen),
-                timestamp(gap.last_seen),
+                timestamp(gap.first_seen, zone),
+                timestamp(gap.last_seen, zone),
                 state_name(gap.state),
             )
             for gap in found

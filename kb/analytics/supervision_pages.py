@@ -19,6 +19,7 @@ from kb.web.wording import LEVEL_NAMES, state_name, timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from flask.typing import ResponseReturnValue
 
@@ -99,7 +100,7 @@ _COMPLAINTS = (
 
 def blueprint(services: Services) -> Blueprint:
     """Return /supervision, its complaint sheets and its tables."""
-    views = Blueprint("supervision", __name__)
+    views, zone = Blueprint("supervision", __name__), services.policies.hours.zone
 
     def reported() -> tuple[Report, Period, dict[str, str]]:
         now, policies = services.now(), services.policies
@@ -151,7 +152,7 @@ def blueprint(services: Services) -> Blueprint:
     @views.get("/supervision/tickets.csv")
     def tickets_table() -> ResponseReturnValue:
         found, _, modules = reported()
-        return table("supervision-tickets.csv", _TICKETS, [_ticket_row(one, modules) for one in found.begun])
+        return table("supervision-tickets.csv", _TICKETS, [_ticket_row(one, modules, zone) for one in found.begun])
 
     @views.get("/supervision/complaints.csv")
     def complaints_table() -> ResponseReturnValue:
@@ -161,11 +162,11 @@ def blueprint(services: Services) -> Blueprint:
                 *_which(each.served, modules),
                 each.served.people,
                 state_name(each.served.around.state),
-                _time(each.served.around.began),
-                *_step(each.answered),
+                _time(each.served.around.began, zone),
+                *_step(each.answered, zone),
                 LEVEL_NAMES[each.level],
-                *_step(each.escalated),
-                *_step(each.solved),
+                *_step(each.escalated, zone),
+                *_step(each.solved, zone),
                 "、".join(str(points) for points in each.satisfaction),
             )
             for each in found.complaints
@@ -210,7 +211,7 @@ def _figures_row(kind: str, name: str, each: Figures) -> tuple[object, ...]:
     )
 
 
-def _ticket_row(one: Served, modules: dict[str, str]) -> tuple[object, ...]:
+def _ticket_row(one: Served, modules: dict[str, str], zone: ZoneInfo) -> tuple[object, ...]:
     around, clocks = one.around, one.clocks
     return (
         *_which(one, modules),
@@ -219,9 +220,9 @@ def _ticket_row(one: Served, modules: dict[str, str]) -> tuple[object, ...]:
         one.people,
         state_name(around.state),
         clocks.promise.name,
-        _time(around.began),
-        *_clock(clocks.response),
-        *_clock(clocks.resolution),
+        _time(around.began, zone),
+        *_clock(clocks.response, zone),
+        *_clock(clocks.resolution, zone),
         _yes(one.reopened),
     )
 
@@ -230,12 +231,12 @@ def _which(one: Served, modules: dict[str, str]) -> tuple[str, str, str, str]:
     return f"T-{one.number}", one.question, modules.get(one.around.module, one.around.module), one.around.assignee
 
 
-def _clock(clock: Clock) -> tuple[object, ...]:
-    return _time(clock.met_at), _number(clock.used / 60), _number(clock.target and clock.target / 60), _yes(clock.late)
+def _clock(clock: Clock, zone: ZoneInfo) -> tuple[object, ...]:
+    return _time(clock.met_at, zone), _number(clock.used / 60), _number(clock.target and clock.target / 60), _yes(clock.late)
 
 
-def _step(step: Step) -> tuple[str, str, str]:
-    return _time(step.due_at), _time(step.done_at), _yes(step.late)
+def _step(step: Step, zone: ZoneInfo) -> tuple[str, str, str]:
+    return _time(step.due_at, zone), _time(step.done_at, zone), _yes(step.late)
 
 
 def _rate(rate: Rate) -> tuple[int, int, str]:
@@ -247,8 +248,8 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}".removesuffix(".0")
 
 
-def _time(at: datetime | None) -> str:
-    return timestamp(at) if at else ""
+def _time(at: datetime | None, zone: ZoneInfo) -> str:
+    return timestamp(at, zone) if at else ""
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001 - a cell

@@ -12,11 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from sqlalchemy import select
 
 from indexer.published import ALL, EVERYONE
-from kb import working_days
 from kb.accounts import sign_in
 from kb.accounts.identity import subject_of
 from kb.accounts.models import User
-from kb.accounts.roles import is_staff
+from kb.accounts.roles import Right, is_staff, may
 from kb.mailer import MAIL
 from kb.notifications import muting, spreading
 from kb.notifications.bots import HOOK
@@ -27,17 +26,21 @@ from kb.notifications.outbox import Topic
 from kb.search.answer import answer
 from kb.tickets import lifecycle, shares
 from kb.tickets.models import Follower, Ticket, TicketEvent
+from kb.tickets.queue import FAR, View
+from kb.tickets.sla import clocks, round_of
 from kb.tickets.standing import ASKER, SYSTEM, Alarm, Level
-from kb.tickets.triage import PRIORITY_NAMES, Priority
+from kb.tickets.triage import PRIORITY_NAMES, Category, Priority
 from kb.web.wording import ALARM_NAMES, LEVEL_NAMES, moment, role_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from indexer.published import Audience, Published
     from kb.notifications.models import Message
+    from kb.tickets.sla import Policies
 
 WIDTH = 74
 """Columns of plain text, in which a Chinese character takes two; closing marks may stand out by four more."""
@@ -50,6 +53,7 @@ _LINK = re.compile(r"[a-z][a-z0-9+.-]*://\S*|\bwww[.．｡]\S*|[\w-]+(?:[.．｡
 _NO_LINE_BEGINS_WITH = frozenset("，。、；：？！）》」』”’…,.;:?!)]}%")
 _NO_LINE_ENDS_WITH = "（“‘《「『([{"
 _TEMPLATES = Path(__file__).parents[2] / "templates" / "email"
+_ALARMS, _PRIORITIES = list(Alarm), list(Priority)
 _AGENT_WHY = "知答的服务台通知，发给负责这张工单的人。请不要直接回复这封邮件。"
 
 
@@ -82,9 +86,10 @@ def makes_link(notice: Notice) -> bool:
 class Writer:
     """Writes the letters of one help centre."""
 
-    def __init__(self, base_url: str, secret_key: str) -> None:
+    def __init__(self, base_url: str, secret_key: str, policies: Policies) -> None:
         """Load the templates."""
         self._base_url = base_url
+        self._policies = policies
         self._secret_key = secret_key
         environment = Environment(
             loader=FileSystemLoader(_TEMPLATES),
@@ -114,7 +119,7 @@ class Writer:
                 return None
             content, about = self._to_user(session, topic, user, notice, event, now), _about(topic, user, notice)
         else:
-            content = self._to_team(session, topic, notice, event)
+            content = self._to_team(session, topic, notice, event, now)
         return self._outgoing(message, notice, content, about) if content is not None else None
 
     def _outgoing(self, message: Message, notice: Notice, content: Content, about: Subject | None) -> Outgoing:
@@ -187,7 +192,7 @@ class Writer:
         if shares.done(share):
             steps = ("你之前已经确认解决，这封信只让你知道现在有了正式的答案。",)
         elif resolved_at is not None and share.ticket.closed_as == "":
-            closes = moment(working_days.after(resolved_at, lifecycle.EXPIRES_AFTER_WORKING_DAYS))
+            closes = moment(self._policies.hours.days_after(resolved_at, lifecycle.EXPIRES_AFTER_WORKING_DAYS), self._policies.hours.zone)
             steps = (*steps, f"到 {closes}（{lifecycle.EXPIRES_AFTER_WORKING_DAYS} 个工作日）没有人说没解决，就自动关闭；关闭后也能重新打开。")
         lead = f"你问的“{quoted(share.wording)}”有答案了。" if not event.text else f"你问的“{quoted(share.wording)}”有答案了。客服的答复："
         return self._for_asker(share, "有答案了", lead, said=event.text, facts=facts, links=links, steps=steps)
@@ -237,12 +242,12 @@ class Writer:
         if topic in {Topic.INVITED, Topic.RESET}:
             return self._access(session, topic, user, now)
         if topic is Topic.ALARMED:
-            return None if user.quiet else self._alarmed(session, notice)
+            return None if user.quiet else self._alarmed(session, notice, user, now)
         if event is None or session.get(Mute, (user.id, event.ticket_number)) is not None:
             return None
         ticket = session.get_one(Ticket, event.ticket_number)
         if topic is Topic.ESCALATED:
-            return self._escalated(ticket, event)
+            return self._escalated(ticket, event, user)
         return self._to_assignee(topic, ticket, event) if ticket.open and ticket.assignee == user.name != event.actor else None
 
     def _access(self, session: Session, topic: Topic, user: User, now: datetime) -> Content:
@@ -272,19 +277,19 @@ class Writer:
         who = "提问人说还没解决" if event.actor == ASKER else f"{event.actor}重新打开了它"
         return self._for_agent(ticket, "重新打开了", f"你处理的工单重新打开了：{who}。原因在工单里看。")
 
-    def _to_team(self, session: Session, topic: Topic, notice: Notice, event: TicketEvent | None) -> Content | None:
+    def _to_team(self, session: Session, topic: Topic, notice: Notice, event: TicketEvent | None, now: datetime) -> Content | None:
         if topic is Topic.ESCALATED and event is not None:
-            return self._escalated(session.get_one(Ticket, event.ticket_number), event)
-        return self._alarmed(session, notice) if topic is Topic.ALARMED else None
+            return self._escalated(session.get_one(Ticket, event.ticket_number), event, None)
+        return self._alarmed(session, notice, None, now) if topic is Topic.ALARMED else None
 
-    def _escalated(self, ticket: Ticket, event: TicketEvent) -> Content | None:
+    def _escalated(self, ticket: Ticket, event: TicketEvent, user: User | None) -> Content | None:
         if not ticket.open or not ticket.escalated:
             return None
         level = LEVEL_NAMES[Level(event.target)]
         who = f"这张工单超过了承诺的时间，已自动升级给{level}。" if event.actor == SYSTEM else f"{event.actor}把这张工单升级给了{level}。"
-        return self._for_agent(ticket, f"升级给{level}", who)
+        return self._for_agent(ticket, f"升级给{level}", who, user)
 
-    def _for_agent(self, ticket: Ticket, title: str, lead: str) -> Content:
+    def _for_agent(self, ticket: Ticket, title: str, lead: str, user: User | None = None) -> Content:
         priority = PRIORITY_NAMES[Priority(ticket.priority)] if ticket.priority else "—"
         return Content(
             subject=f"{ticket.name} {title}：{quoted(ticket.question, _IN_SUBJECT)}",
@@ -293,35 +298,52 @@ class Writer:
                 f"问题：{quoted(ticket.question, 2 * MOST_QUOTED)}",
                 f"优先级：{priority}　在等：{ticket.waiting} 人　处理人：{ticket.assignee or '还没有'}",
             ),
-            links=(Link("打开工单", f"{self._base_url}/desk/{ticket.number}"),),
+            links=(self._work([ticket], user),),
             why=_AGENT_WHY,
             leave="不再接收这张工单的邮件",
         )
 
-    def _alarmed(self, session: Session, notice: Notice) -> Content | None:
-        """Return what is about to be late or is, of what was when it was noted; None when none of it is any more."""
-        numbers = list(dict.fromkeys(int(number) for number in (notice.data or {}).get("numbers", ())))
-        found = {one.number: one for one in session.scalars(select(Ticket).where(Ticket.number.in_(numbers)))}
-        late = [found[number] for number in numbers if number in found and found[number].open and (found[number].alarm or found[number].escalated)]
+    def _alarmed(self, session: Session, notice: Notice, user: User | None, now: datetime) -> Content | None:
+        """Return what is about to be late or is, the worst first, of what was when it was noted; None when none of it is any more."""
+        numbers = {int(number) for number in (notice.data or {}).get("numbers", ())}
+        loaded = session.scalars(select(Ticket).where(Ticket.number.in_(numbers), Ticket.open))
+        late = sorted((one for one in loaded if one.alarm or one.escalated), key=_order)
         if not late:
             return None
-        facts = [f"{one.name} {_how_late(one)}：{quoted(one.question, _IN_SUBJECT)}" for one in late[:_LISTED]]
-        more = (f"还有 {len(late) - _LISTED} 张，在服务台里看。",) if len(late) > _LISTED else ()
-        link = Link("打开工单", f"{self._base_url}/desk/{late[0].number}") if len(late) == 1 else Link("打开服务台", f"{self._base_url}/desk")
+        facts = [f"{one.name} {self._how_late(one, now)}：{quoted(one.question, _IN_SUBJECT)}" for one in late[:_LISTED]]
+        more = (f"还有 {len(late) - _LISTED} 张，打开下面的页面看。",) if len(late) > _LISTED else ()
         return Content(
             subject=facts[0] if len(late) == 1 else f"{len(late)} 张工单快到时限或已超时",
-            lead="请看一下这张工单的时限：" if len(late) == 1 else "请看一下这些工单的时限：",
+            lead="请看一下这张工单的时限：" if len(late) == 1 else "请看一下这些工单的时限，最急的在前：",
             facts=(*facts, *more),
-            links=(link,),
+            links=(self._work(late, user),),
             why="知答的服务台按承诺的时间提醒你。请不要直接回复这封邮件。",
             leave="不再接收时限提醒",
         )
 
+    def _work(self, tickets: Sequence[Ticket], user: User | None) -> Link:
+        """Return where somebody, or the team (None), goes on with tickets: whoever may not open the desk goes to what they may."""
+        if user is not None and not may(user.role, Right.DESK):
+            if all(ticket.category == Category.COMPLAINT for ticket in tickets):
+                return Link("打开投诉处理单", f"{self._base_url}/supervision/complaints")
+            return Link("打开服务监督", f"{self._base_url}/supervision")
+        if len(tickets) == 1:
+            return Link("打开工单", f"{self._base_url}/desk/{tickets[0].number}")
+        return Link("打开服务台", f"{self._base_url}/desk?view={View.NEAR.value}")
 
-def _how_late(ticket: Ticket) -> str:
-    """Return how far a ticket's time has run, and who looks at it besides."""
-    level = LEVEL_NAMES[Level(ticket.escalated)]
-    return "，".join(filter(None, (ALARM_NAMES[Alarm(ticket.alarm)], f"已升级给{level}" if level else "")))
+    def _how_late(self, ticket: Ticket, now: datetime) -> str:
+        """Return how far a ticket's time has run, and who looks at it besides."""
+        level, alarm = LEVEL_NAMES[Level(ticket.escalated)], Alarm(ticket.alarm)
+        response = clocks(self._policies, round_of(ticket), now).response
+        unanswered = alarm is Alarm.RESOLUTION_NEAR and response.late and response.met_at is None
+        said = (ALARM_NAMES[Alarm.RESPONSE_LATE] if unanswered else "", ALARM_NAMES[alarm], f"已升级给{level}" if level else "")
+        return "，".join(filter(None, said))
+
+
+def _order(ticket: Ticket) -> tuple[int, int, datetime, int]:
+    """Return by what tickets are sorted: how far their time has run, the furthest first, then priority, then the moment when they are or were due."""
+    rank = _PRIORITIES.index(Priority(ticket.priority)) if ticket.priority else len(_PRIORITIES)
+    return -_ALARMS.index(Alarm(ticket.alarm)), rank, ticket.due_at or FAR, ticket.number
 
 
 _VERDICT = ("解决了：打开“我的提问”，点“已解决”。", "没解决：在同一页点“仍未解决”，写一句哪里还不行，客服接着处理。")

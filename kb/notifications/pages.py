@@ -133,7 +133,7 @@ def troubles(services: Services) -> str:
     down = outages.read(services.config.data / "outages.json")
     with services.db.read() as session:
         dead = messages.count_dead(session)
-    said = [f"{_channel_name(name)}从 {moment(outage.since)} 起连不上，消息在等" for name, outage in down.items()]
+    said = [f"{_channel_name(name)}从 {moment(outage.since, services.policies.hours.zone)} 起连不上，消息在等" for name, outage in down.items()]
     return "；".join([*said, *([f"{dead} 条消息没有发出去"] if dead else [])]) + ("。" if said or dead else "")
 
 

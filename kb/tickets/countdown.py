@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from kb.tickets import shares
 from kb.tickets.sla import clocks, round_of
 from kb.tickets.standing import Alarm, Level, State
-from kb.web.wording import LEVEL_NAMES, moment
-from kb.working_days import CHINA
+from kb.web.wording import moment
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from kb.tickets.models import Follower, Ticket
     from kb.tickets.sla import Clock, Clocks, Policies, Promise
 
 _MINUTE, _HOUR, _REAL_DAY = 60, 3600, 86_400
 _WEEKDAYS = "一二三四五六日"
+_ASKED_TO_HELP = {Level.SECOND: "负责的同事", Level.MANAGER: "服务主管"}
+"""Who looks at a ticket besides its agent, in words of who asked: what a second line is they need not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def of_row(ticket: Ticket, policies: Policies, now: datetime) -> Countdown | Non
 def of_ticket(ticket: Ticket, policies: Policies, now: datetime) -> Times | None:
     """Return both clocks of a ticket's round with their moments; None when nobody has waited in it, or nothing is promised."""
     found = clocks(policies, round_of(ticket), now)
-    named = [(name, clock) for name, clock in (("首次响应", found.response), ("解决", found.resolution)) if clock.target is not None]
+    named = [(name, clock) for name, clock in (("首次回复", found.response), ("解决", found.resolution)) if clock.target is not None]
     if not ticket.runs or not named:
         return None
     usual = policies.promise(ticket.priority, ticket.category, "", None)
@@ -93,18 +95,19 @@ def expected(mine: Follower, policies: Policies, now: datetime, *, asked: bool) 
         return None
     resting = "" if found.promise.always else _resting(policies, now)
     if found.next.late:
-        return Expected(what, found.next.due_at, late=True, words=f"比预计的晚了，{_told(ticket)}；有进展会马上告诉你", resting=resting)
-    return Expected(what, found.next.due_at, late=False, words=f"预计{_by(found.next.due_at, now)}前{deed}", resting=resting)
+        before = "比预计的晚了" if mine.joined_at < found.next.due_at else "前面的同事也在等"
+        return Expected(what, found.next.due_at, late=True, words=f"{before}，{_told(ticket)}；有进展会马上告诉你", resting=resting)
+    return Expected(what, found.next.due_at, late=False, words=f"预计{_by(found.next.due_at, now, policies.hours.zone)}前{deed}", resting=resting)
 
 
 def _line(ticket: Ticket, found: Clocks, clock: Clock, policies: Policies, now: datetime) -> Countdown:
-    day = _day(policies, found.promise)
+    day, zone = _day(policies, found.promise), policies.hours.zone
     over = f"，晚了{_span(clock.used - (clock.target or 0), day)}" if clock.late else ""
     if clock.met_at is not None:
         met = "回复" if clock is found.response else "解决"
-        return Countdown(f"{moment(clock.met_at)} 已{met}{over or '，按时'}", "late" if clock.late else "met", clock.met_at)
+        return Countdown(f"{moment(clock.met_at, zone)} 已{met}{over or '，按时'}", "late" if clock.late else "met", clock.met_at)
     if clock.running and clock.due_at is not None:
-        return Countdown(f"{moment(clock.due_at)} 前，{_left(clock, day)}", _tone(clock, now), clock.due_at)
+        return Countdown(f"{moment(clock.due_at, zone)} 前，{_left(clock, day)}", _tone(clock, now), clock.due_at)
     if not ticket.open:
         return Countdown("已结束" + over, "late" if clock.late else "met")
     why = "等提问人补充" if ticket.state == State.WAITING else "现在没有人在等"
@@ -146,15 +149,16 @@ def _whole(seconds: float, day: tuple[float, str]) -> str:
     return " ".join(f"{number} {name}" for number, name in ((hours, "小时"), (minutes, "分钟")) if number)
 
 
-def _by(due_at: datetime, now: datetime) -> str:
+def _by(due_at: datetime, now: datetime, zone: ZoneInfo) -> str:
     """Return a moment to come as people say it, the started minute as a whole one: 今天 17:10, 11月24日（周二）10:00."""
-    local = (due_at + timedelta(minutes=1, microseconds=-1)).astimezone(CHINA).replace(second=0, microsecond=0)
+    local = (due_at + timedelta(minutes=1, microseconds=-1)).astimezone(zone).replace(second=0, microsecond=0)
     return f"{_day_name(local, now)}{local:%H:%M} "
 
 
 def _day_name(local: datetime, now: datetime) -> str:
-    ahead = (local.date() - now.astimezone(CHINA).date()).days
-    return {0: "今天 ", 1: "明天 "}.get(ahead, f" {local.month}月{local.day}日（周{_WEEKDAYS[local.weekday()]}）")
+    today = now.astimezone(local.tzinfo).date()
+    year = f"{local.year}年" if local.year != today.year else ""
+    return {0: "今天 ", 1: "明天 "}.get((local.date() - today).days, f" {year}{local.month}月{local.day}日（周{_WEEKDAYS[local.weekday()]}）")
 
 
 def _resting(policies: Policies, now: datetime) -> str:
@@ -162,11 +166,12 @@ def _resting(policies: Policies, now: datetime) -> str:
     opens_at = policies.hours.opens_at(now)
     if opens_at <= now:
         return ""
-    return f"现在是休息时间，客服{_day_name(opens_at.astimezone(CHINA), now)}{opens_at.astimezone(CHINA):%H:%M} 上班"
+    local = opens_at.astimezone(policies.hours.zone)
+    return f"现在是休息时间，客服{_day_name(local, now)}{local:%H:%M} 上班"
 
 
 def _told(ticket: Ticket) -> str:
     """Return who has been told that a ticket is late, as far as it has been written down that they are."""
     if ticket.escalated != Level.NONE:
-        return f"已提醒{LEVEL_NAMES[Level(ticket.escalated)]}"
+        return f"已提醒{_ASKED_TO_HELP[Level(ticket.escalated)]}"
     return "已提醒客服" if ticket.alarm != Alarm.NONE else "客服还在处理"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, or_, select, update
 
-from kb import working_days
 from kb.tickets import lifecycle
 from kb.tickets.models import Attachment, Detail, Follower, Presence, Ticket, TicketEvent
 from kb.tickets.standing import State
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from kb.business_hours import BusinessHours
     from kb.db import Database
     from kb.files import FileStore
 
@@ -28,8 +28,8 @@ _PRESENT = timedelta(minutes=5)
 _ORPHANED = timedelta(hours=1)
 
 
-def close_unconfirmed(db: Database, now: datetime) -> int:
-    """Close resolved tickets that nobody confirmed or reopened for three working days; return how many."""
+def close_unconfirmed(db: Database, hours: BusinessHours, now: datetime) -> int:
+    """Close resolved tickets that nobody confirmed or reopened for three working days of the company; return how many."""
     days = lifecycle.EXPIRES_AFTER_WORKING_DAYS
     closed = after = 0
     while True:
@@ -38,7 +38,7 @@ def close_unconfirmed(db: Database, now: datetime) -> int:
             tickets = list(session.scalars(due.order_by(Ticket.number).limit(_BATCH)))
             for ticket in tickets:
                 after = ticket.number
-                if ticket.resolved_at is not None and working_days.after(ticket.resolved_at, days) <= now:
+                if ticket.resolved_at is not None and hours.days_after(ticket.resolved_at, days) <= now:
                     lifecycle.expire(ticket, now)
                     closed += 1
         if len(tickets) < _BATCH:

@@ -15,10 +15,10 @@ from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.tickets import history, lifecycle, regroup
 from kb.tickets.models import Follower
 from kb.tickets.standing import Kind
-from kb.working_days import CHINA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from zoneinfo import ZoneInfo
 
     from sqlalchemy.orm import Session
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BLANK = re.compile(r"（填写[^）\n]{0,60}）")
 """A place in a canned reply that the agent fills in."""
 END_OF_WORK = time(17, 30)
-"""When people in China leave; what is true for today is shown until then."""
+"""When people leave; what is true for today is shown until then."""
 UNTIL = {"today": "今天下班", "3": "3 天", "7": "7 天", "30": "30 天", "date": "指定日期"}
 """How long a public reply is shown."""
 _NUMBER = re.compile(r"(?:t-?)?(\d{1,18})", re.IGNORECASE)
@@ -67,10 +67,11 @@ class _Turn:
     sent: Sent
     staff: Staff
     now: datetime
+    zone: ZoneInfo
 
 
-def take(session: Session, published: Published, number: int, step: str, sent: Sent, staff: Staff, now: datetime) -> None:
-    """Take a step on a ticket. The same words sent twice are said once.
+def take(session: Session, published: Published, number: int, step: str, sent: Sent, staff: Staff, now: datetime, zone: ZoneInfo) -> None:
+    """Take a step on a ticket. The same words sent twice are said once. Days are those of the company's `zone`.
 
     Raises NotFoundError for a ticket or a step that is none, ConflictError when others did something that the agent has not seen, or were
     faster, and InvalidRequestError with a remedy for what cannot be done as it was sent.
@@ -78,26 +79,26 @@ def take(session: Session, published: Published, number: int, step: str, sent: S
     taken = STEPS.get(step)
     if taken is None:
         raise NotFoundError("没有这个操作。请从工单页上的按钮进入。")
-    turn = _Turn(session, published, history.find(session, number), sent, staff, now)
+    turn = _Turn(session, published, history.find(session, number), sent, staff, now, zone)
     if _said_before(turn, step):
         return
     lifecycle.require_unchanged(turn.ticket, staff.name, sent.seen)
     taken(turn)
 
 
-def until(choice: str, day: str, now: datetime) -> datetime:
-    """Return when a public reply ends: one of `UNTIL`, with an ISO date for `date` (shown to the end of that day in China).
+def until(choice: str, day: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return when a public reply ends: one of `UNTIL`, with an ISO date for `date` (shown to the end of that day in the zone).
 
     Raises InvalidRequestError for another choice, no date, or today after the end of work.
     """
-    local = now.astimezone(CHINA)
+    local = now.astimezone(zone)
     if choice == "today":
         if local.time() >= END_OF_WORK:
             raise InvalidRequestError("bad_field", f"今天已经过了下班时间（{END_OF_WORK:%H:%M}）。请选 3 天，或者指定日期。")
-        return datetime.combine(local.date(), END_OF_WORK, CHINA)
+        return datetime.combine(local.date(), END_OF_WORK, zone)
     if choice == "date":
         try:
-            end = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), CHINA)
+            end = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), zone)
         except (ValueError, OverflowError) as error:
             raise InvalidRequestError("bad_field", "选了“指定日期”，还要写下日期，例如 2026-12-31。") from error
         if end <= now:
@@ -166,7 +167,7 @@ def _resolve(turn: _Turn) -> None:
 def _publish(turn: _Turn) -> None:
     sent = turn.sent
     _require_no_blanks(sent.body)
-    expires_at = until(sent.until, sent.day, turn.now)
+    expires_at = until(sent.until, sent.day, turn.now, turn.zone)
     lifecycle.publish(turn.ticket, sent.public, sent.body, turn.staff.name, turn.staff.role, turn.now, expires_at)
 
 
@@ -174,7 +175,7 @@ def _extend(turn: _Turn) -> None:
     live = lifecycle.live_public_replies(turn.ticket, turn.now)
     if not live:
         raise ConflictError("这条公开回复已经不在了，不能延长。需要的话请重新公开一条。")
-    expires_at = until(turn.sent.until, turn.sent.day, turn.now)
+    expires_at = until(turn.sent.until, turn.sent.day, turn.now, turn.zone)
     lifecycle.publish(turn.ticket, live[0].kind, live[0].body, turn.staff.name, turn.staff.role, turn.now, expires_at)
 
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from kb.accounts.roles import NAMES, Role
 from kb.tickets.lifecycle import PUBLIC_KINDS
 from kb.tickets.standing import Alarm, Kind, Level, State
-from kb.working_days import CHINA
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
 _STATES = {
     State.NEW: "待处理",
@@ -92,9 +91,9 @@ def day(value: str) -> str:
     return f"{year}年{int(month)}月{int(date)}日"
 
 
-def moment(value: datetime) -> str:
-    """Return a point in time in China's time zone: 11月3日 14:05."""
-    local = value.astimezone(CHINA)
+def moment(value: datetime, zone: tzinfo) -> str:
+    """Return a point in time as the clocks of a zone show it, the company's (Policies.hours.zone) wherever people read it: 11月3日 14:05."""
+    local = value.astimezone(zone)
     return f"{local.month}月{local.day}日 {local:%H:%M}"
 
 
@@ -107,9 +106,9 @@ def ago(value: datetime, now: datetime) -> str:
     return "刚刚"
 
 
-def timestamp(value: datetime) -> str:
-    """Return a point in time in China's time zone as spreadsheets read it: 2026-11-03 14:05."""
-    return f"{value.astimezone(CHINA):%Y-%m-%d %H:%M}"
+def timestamp(value: datetime, zone: tzinfo) -> str:
+    """Return a point in time by the clocks of a zone as spreadsheets read it: 2026-11-03 14:05."""
+    return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def file_size(size: int) -> str:

@@ -76,6 +76,38 @@ def test_closed_hours_end_when_people_work_again(at, then):
     assert OFFICE.opens_at(moment(at)) == moment(then)
 
 
+@pytest.mark.parametrize(
+    ("at", "days", "due"),
+    [
+        ("2026-11-23 09:30", 0, "2026-11-23 09:30"),
+        ("2026-11-23 09:30", 1, "2026-11-24 09:30"),
+        ("2026-11-20 17:45", 1, "2026-11-23 17:45"),  # over a weekend
+        ("2026-11-21 23:59", 0, "2026-11-21 23:59"),
+        ("2026-11-21 10:00", 1, "2026-11-23 10:00"),  # a Saturday's own day does not count
+        ("2026-11-22 10:00", 3, "2026-11-25 10:00"),
+        ("2026-09-30 16:00", 1, "2026-10-08 16:00"),  # over National Day
+        ("2026-09-30 16:00", 3, "2026-10-10 16:00"),  # to its make-up Saturday
+        ("2026-10-09 16:00", 2, "2026-10-12 16:00"),  # the make-up Saturday counts, its Sunday does not
+        ("2026-10-03 08:00", 1, "2026-10-08 08:00"),  # asked amid the holidays
+        ("2026-02-13 12:00", 1, "2026-02-14 12:00"),  # the make-up Saturday before the Spring Festival
+        ("2026-02-13 12:00", 3, "2026-02-25 12:00"),
+        ("2026-02-27 12:00", 1, "2026-02-28 12:00"),
+        ("2025-12-31 18:00", 1, "2026-01-04 18:00"),  # over a year's end that is known: its first working day is a Sunday
+        ("2099-09-30 09:00", 2, "2099-10-06 09:00"),  # in a year that is not known, over the days of National Day that the law names and a weekend
+        ("2099-10-05 09:00", 1, "2099-10-06 09:00"),
+    ],
+)
+def test_working_days_later_it_is_the_same_time_of_day(at, days, due):
+    assert OFFICE.days_after(moment(at), days) == moment(due)
+
+
+def test_those_days_are_the_companys_own_and_of_its_zone():
+    friday_evening_in_utc = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)  # Saturday 01:00 in China
+    assert OFFICE.days_after(friday_evening_in_utc, 1).isoformat() == "2026-11-23T01:00:00+08:00"
+    london = BusinessHours(LONDON, [(540, 1020)], lambda day: day.day != 25)
+    assert london.days_after(datetime(2026, 10, 24, 8, 0, tzinfo=UTC), 1).isoformat() == "2026-10-26T09:00:00+00:00"  # its clocks went back on the 25th
+
+
 def test_people_work_again_in_a_year_that_nobody_asked_for_yet():
     assert BusinessHours(CHINA, [(510, 720)]).opens_at(moment("2098-12-31 12:00")) == moment("2099-01-02 08:30")
 

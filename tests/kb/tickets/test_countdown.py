@@ -20,6 +20,9 @@ def at(text, day=23):
     return datetime.fromisoformat(f"2026-11-{day}T{text}:00+08:00")
 
 
+NEW_YEARS_EVE = datetime.fromisoformat("2026-12-31T17:25:00+08:00")
+
+
 @dataclass
 class Row:
     """What a row of a ticket has."""
@@ -108,22 +111,22 @@ def test_what_is_promised_is_said_in_full(tmp_path):
 @pytest.mark.parametrize(
     ("row", "now", "lines"),
     [
-        (Row(), at("09:18"), [("首次响应", "11月23日 09:30 前，剩 12 分钟", ""), ("解决", "11月24日 09:00 前，剩 7 小时", "")]),
-        (Row(), at("09:40"), [("首次响应", "11月23日 09:30 前，已超 10 分钟", "late"), ("解决", "11月24日 09:00 前，剩 6 小时", "")]),
+        (Row(), at("09:18"), [("首次回复", "11月23日 09:30 前，剩 12 分钟", ""), ("解决", "11月24日 09:00 前，剩 7 小时", "")]),
+        (Row(), at("09:40"), [("首次回复", "11月23日 09:30 前，已超 10 分钟", "late"), ("解决", "11月24日 09:00 前，剩 6 小时", "")]),
         (
             Row(responded_at=at("09:05"), state="in_progress"),
             at("17:00"),
-            [("首次响应", "11月23日 09:05 已回复，按时", "met"), ("解决", "11月24日 09:00 前，剩 1 小时", "near")],
+            [("首次回复", "11月23日 09:05 已回复，按时", "met"), ("解决", "11月24日 09:00 前，剩 1 小时", "near")],
         ),
         (
             Row(responded_at=at("10:00"), state="waiting", runs=[[at("09:00").isoformat(), at("10:00").isoformat()]]),
             at("17:00"),
-            [("首次响应", "11月23日 10:00 已回复，晚了 30 分钟", "late"), ("解决", "等提问人补充，暂停计时，剩 6 小时", "paused")],
+            [("首次回复", "11月23日 10:00 已回复，晚了 30 分钟", "late"), ("解决", "等提问人补充，暂停计时，剩 6 小时", "paused")],
         ),
         (
             Row(awaited=False, runs=[[at("09:00").isoformat(), at("09:10").isoformat()]]),
             at("17:00"),
-            [("首次响应", "现在没有人在等，暂停计时，剩 20 分钟", "paused"), ("解决", "现在没有人在等，暂停计时，剩 7 小时", "paused")],
+            [("首次回复", "现在没有人在等，暂停计时，剩 20 分钟", "paused"), ("解决", "现在没有人在等，暂停计时，剩 7 小时", "paused")],
         ),
         (
             Row(
@@ -135,12 +138,12 @@ def test_what_is_promised_is_said_in_full(tmp_path):
                 runs=[[at("09:00").isoformat(), at("10:00", 24).isoformat()]],
             ),
             at("17:00", 27),
-            [("首次响应", "11月23日 09:10 已回复，按时", "met"), ("解决", "11月24日 10:00 已解决，晚了 1 小时", "late")],
+            [("首次回复", "11月23日 09:10 已回复，按时", "met"), ("解决", "11月24日 10:00 已解决，晚了 1 小时", "late")],
         ),
         (
             Row(state="closed", open=False, ended_at=at("09:10"), runs=[[at("09:00").isoformat(), at("09:10").isoformat()]]),
             at("17:00", 27),
-            [("首次响应", "已结束", "met"), ("解决", "已结束", "met")],
+            [("首次回复", "已结束", "met"), ("解决", "已结束", "met")],
         ),
     ],
 )
@@ -186,11 +189,33 @@ def share(db):
         (at("20:00"), at("20:00"), "预计明天 09:00 前回复", "现在是休息时间，客服明天 08:30 上班"),
         (at("20:00", 27), at("20:00", 27), "预计 11月30日（周一）09:00 前回复", "现在是休息时间，客服 11月30日（周一）08:30 上班"),
         (at("17:00", 27), at("17:00", 27), "预计今天 17:30 前回复", ""),
+        (NEW_YEARS_EVE, NEW_YEARS_EVE, "预计 2027年1月4日（周一）08:55 前回复", ""),
     ],
 )
 def test_who_asked_is_told_by_when_somebody_answers_and_when_people_work_again(share, since, now, words, resting):
     found = share(since, now)
     assert (found.what, found.late, found.words, found.resting) == ("reply", False, words, resting)
+
+
+def test_moments_are_said_by_the_clocks_of_the_companys_zone(db, tmp_path):
+    own = tmp_path / "sla.toml"
+    own.write_text(SHIPPED.read_text(encoding="utf-8").replace("Asia/Shanghai", "Europe/London"), encoding="utf-8")
+    london, morning = Policies.read(own), datetime.fromisoformat("2026-11-23T08:40:00+00:00")
+    with db.write() as session:
+        ticket = history.open_ticket(session, "打印机卡纸", morning, priority="normal", category="fault")
+        mine = shares.join(ticket, "c:1", Wording("打印机卡纸", "key"), morning, receipt=True)
+        assert countdown.expected(mine, london, morning, asked=False).words == "预计今天 09:10 前回复"
+        at_lunch = morning.replace(hour=12, minute=30)
+        assert countdown.expected(mine, london, at_lunch, asked=False).resting == "现在是休息时间，客服今天 13:30 上班"
+        assert countdown.of_ticket(ticket, london, morning).lines[0][1].words == "11月23日 09:10 前，剩 30 分钟"
+
+
+def test_who_joins_others_that_wait_too_long_is_not_told_that_they_do(db):
+    with db.write() as session:
+        ticket = history.open_ticket(session, "打印机卡纸", at("09:00"), priority="normal", category="fault")
+        first, last = (shares.join(ticket, f"c:{one}", Wording("打印机卡纸", "key"), at(since), receipt=True) for one, since in ((1, "09:00"), (2, "09:40")))
+        words = [countdown.expected(mine, POLICIES, at("09:41"), asked=False).words for mine in (first, last)]
+    assert words == ["比预计的晚了，客服还在处理；有进展会马上告诉你", "前面的同事也在等，客服还在处理；有进展会马上告诉你"]
 
 
 def test_after_a_reply_it_is_said_by_when_it_is_solved(share):
@@ -205,7 +230,7 @@ def test_who_was_told_that_it_is_late_is_named_only_when_they_were(db, share):
         mine = session.get_one(shares.Follower, 1)
         assert countdown.expected(mine, POLICIES, at("09:45"), asked=False).words == late.words
     escalated = share(at("09:00"), at("11:00"), priority="urgent")
-    assert escalated.words == "比预计的晚了，已提醒二线；有进展会马上告诉你"
+    assert escalated.words == "比预计的晚了，已提醒负责的同事；有进展会马上告诉你"
     manager = share(at("09:00"), at("09:45"), then=lambda ticket, _: lifecycle.escalate(ticket, "manager", "", "王敏", at("09:40")))
     assert manager.words == "比预计的晚了，已提醒服务主管；有进展会马上告诉你"
 

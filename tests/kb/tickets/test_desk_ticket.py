@@ -6,6 +6,7 @@ import io
 import re
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import event, select
@@ -17,7 +18,7 @@ from kb.tickets.models import Attachment, Detail, Presence, PublicReply, Ticket,
 from kb.tickets.shares import Wording
 from kb.tickets.steps import until
 
-PAGE = "/desk/1001"
+PAGE, CHINA = "/desk/1001", ZoneInfo("Asia/Shanghai")
 
 
 @pytest.fixture
@@ -241,7 +242,7 @@ def test_what_was_taken_down_is_shown_again_in_the_same_words_to_the_same_end(ag
 
 def test_a_day_that_has_passed_is_refused_as_such():
     with pytest.raises(InvalidRequestError, match="到期日已经过了"):
-        until("date", "2026-11-19", datetime.fromisoformat("2026-11-20T09:00:00+08:00"))
+        until("date", "2026-11-19", datetime.fromisoformat("2026-11-20T09:00:00+08:00"), CHINA)
 
 
 def test_a_public_reply_may_reach_searchers_alone(agent, asker, ticket, kinds):
@@ -262,8 +263,14 @@ def test_a_public_reply_may_reach_searchers_alone(agent, asker, ticket, kinds):
         ("today", "", "2026-11-19T23:00:00+00:00", "2026-11-20T17:30:00+08:00"),
     ],
 )
-def test_how_long_a_reply_is_public_is_counted_in_chinas_days(choice, day, now, end):
-    assert until(choice, day, datetime.fromisoformat(now)) == datetime.fromisoformat(end)
+def test_how_long_a_reply_is_public_is_counted_in_the_companys_days(choice, day, now, end):
+    assert until(choice, day, datetime.fromisoformat(now), CHINA) == datetime.fromisoformat(end)
+
+
+def test_a_day_ends_by_the_clocks_of_the_companys_zone():
+    noon = datetime.fromisoformat("2026-11-20T12:00:00+00:00")
+    assert until("today", "", noon, ZoneInfo("Europe/London")) == datetime.fromisoformat("2026-11-20T17:30:00+00:00")
+    assert until("date", "2026-12-31", noon, ZoneInfo("Europe/London")) == datetime.fromisoformat("2027-01-01T00:00:00+00:00")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +278,7 @@ def test_how_long_a_reply_is_public_is_counted_in_chinas_days(choice, day, now, 
 )
 def test_an_end_that_is_none_is_refused_with_a_remedy(choice, day, hour):
     with pytest.raises(InvalidRequestError, match=r"请选|写下日期|从列表里选"):
-        until(choice, day, datetime.fromisoformat(f"2026-11-20T{hour:02}:00:00+08:00"))
+        until(choice, day, datetime.fromisoformat(f"2026-11-20T{hour:02}:00:00+08:00"), CHINA)
 
 
 # Resolving
@@ -577,7 +584,7 @@ def test_the_head_says_what_is_promised_and_how_it_stands(agent, clock, open_one
     open_one("打印机卡纸")
     clock.forward(minutes=40)
     text = read(agent.get(PAGE).text).text
-    assert "首次响应 11月20日 17:20 前，已超 10 分钟 解决 11月23日 16:50 前，剩 6 小时 承诺 普通：30 分钟内回复，1 个工作日内解决" in text
+    assert "首次回复 11月20日 17:20 前，已超 10 分钟 解决 11月23日 16:50 前，剩 6 小时 承诺 普通：30 分钟内回复，1 个工作日内解决" in text
 
 
 def test_an_agent_lets_others_look_at_a_ticket_says_why_to_colleagues_only_and_takes_it_back(agent, asker, ticket, services, kinds):

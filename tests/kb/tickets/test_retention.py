@@ -13,8 +13,10 @@ from kb.tickets import history, lifecycle, regroup, shares
 from kb.tickets.models import Attachment, Detail, Follower, Presence, Ticket
 from kb.tickets.retention import close_unconfirmed, forget, tidy
 from kb.tickets.shares import Wording
+from kb.tickets.sla import SHIPPED, Policies
 from tests.kb.tickets.conftest import happened
 
+HOURS = Policies.read().hours
 CSV = b"\xe5\x8d\x95\xe5\x8f\xb7,\xe9\x87\x91\xe9\xa2\x9d\nBX1,300\n"
 
 
@@ -58,15 +60,24 @@ def test_an_answer_that_nobody_objects_to_for_three_working_days_closes_the_tick
         shares.join(made, "asker", Wording("打印机卡纸", "key"), at["resolved"], receipt=True)
         lifecycle.resolve(made, "小李", at["resolved"], body="重启打印机。")
         number = made.number
-    assert close_unconfirmed(db, at["still"]) == 0
+    assert close_unconfirmed(db, HOURS, at["still"]) == 0
     assert state(db, number) == "resolved"
-    assert close_unconfirmed(db, at["closed"]) == 1
+    assert close_unconfirmed(db, HOURS, at["closed"]) == 1
     assert state(db, number) == "closed"
-    assert close_unconfirmed(db, at["closed"]) == 0
+    assert close_unconfirmed(db, HOURS, at["closed"]) == 0
+
+
+def test_those_days_are_days_on_which_the_company_works(db, ticket, now, tmp_path):
+    own = tmp_path / "sla.toml"
+    days = [(now + timedelta(days=ahead)).date().isoformat() for ahead in range(1, 15)]
+    own.write_text(SHIPPED.read_text(encoding="utf-8").replace("off = []", f"off = {days}"), encoding="utf-8")
+    hours = Policies.read(own).hours
+    assert close_unconfirmed(db, hours, now + timedelta(days=14)) == 0
+    assert close_unconfirmed(db, HOURS, now + timedelta(days=14)) == 1
 
 
 def test_who_comes_back_after_that_can_still_open_it_again(db, ticket, now):
-    close_unconfirmed(db, now + timedelta(days=14))
+    close_unconfirmed(db, HOURS, now + timedelta(days=14))
     with db.write() as session:
         shares.reopen(session.scalars(select(Follower)).one(), "又卡了", now + timedelta(days=15))
     assert state(db, ticket) == "in_progress"
@@ -75,7 +86,7 @@ def test_who_comes_back_after_that_can_still_open_it_again(db, ticket, now):
 def test_confirmed_tickets_are_left_alone(db, ticket, now):
     with db.write() as session:
         shares.confirm(session.scalars(select(Follower)).one(), now)
-    assert close_unconfirmed(db, now + timedelta(days=30)) == 0
+    assert close_unconfirmed(db, HOURS, now + timedelta(days=30)) == 0
     assert state(db, ticket) == "confirmed"
 
 

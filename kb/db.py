@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMA = "0004"
 """The last migration: written here too, so that a database of this version is known without loading alembic, which takes an eighth of a second."""
-_PRAGMAS = ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "secure_delete=ON")
+_BUSY = 5000
+"""Milliseconds for which SQLite waits for a lock."""
+_BUSY_EMPTYING = 250
+"""The same while the write-ahead log is emptied: others cannot write meanwhile."""
+_PRAGMAS = (f"busy_timeout={_BUSY}", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "secure_delete=ON")
 _WAL_TRIES = 50
 QUEUE_SECONDS = 5.0
 """How long a write stays in the queue; after it SQLite's own lock decides, which it would have waited for in any case."""
@@ -104,6 +108,19 @@ class Database:
     def path(self) -> Path:
         """Return SQLite's file."""
         return Path(self.url.removeprefix("sqlite:///"))
+
+    def empty_log(self) -> bool:
+        """Move what the write-ahead log holds into the database and cut the log to nothing: what was forgotten can be read in it until then.
+
+        Tells whether it worked; while somebody reads from the log it does not, and is to be tried again later. Raises SQLAlchemyError.
+        """
+        with self._turn(), self.engine.execution_options(kb_bare=True).connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_EMPTYING}")
+            try:
+                busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY}")
+        return not busy
 
     def disconnect(self) -> None:
         """Close every connection; the next use opens a new one."""
@@ -198,4 +215,6 @@ def _use_wal(connection: Any) -> None:
 
 
 def _on_begin(connection: Any) -> None:
+    if connection.get_execution_options().get("kb_bare"):
+        return  # the log cannot be emptied inside of a transaction
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("kb_write") else "BEGIN")

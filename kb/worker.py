@@ -9,21 +9,26 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.build import build, fingerprint, last_outcome
 from indexer.errors import ArticlesRejectedError, BuildRunningError, IndexerError
 from indexer.published import current_id, verify
-from kb.accounts.sign_in import sweep
-from kb.clock import HOLD, Steady
+from kb.accounts import sign_in
+from kb.accounts.models import AuditEntry
+from kb.clock import FAR, HOLD, LONG_HOLD, Steady
 from kb.notifications import messages
 from kb.notifications.courier import Courier
 from kb.tickets import alarms, loop, reindexing, retention
+from kb.tickets.models import TicketEvent
+from kb.tickets.standing import SYSTEM
 from kb.web.models import forget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kb.db import Database
     from kb.services import Services
 
 log = structlog.get_logger()
@@ -47,7 +52,7 @@ class Worker:
         """Remember nothing yet. `seconds` run evenly, whatever somebody does to the clock."""
         self._services = services
         self._seconds = seconds
-        self._steady = Steady()
+        self._steady: Steady | None = None
         self._seen = ""
         self._verified: str | None = None
         self._asked_again = ""
@@ -67,7 +72,7 @@ class Worker:
             if looks % ALARMS_EVERY == 0:
                 self.tell_late()
             if looks % SWEEP_EVERY == 0:
-                self._sweep()
+                self.sweep()
             looks += 1
         courier.join(_LAST_MESSAGE)
 
@@ -120,12 +125,9 @@ class Worker:
     def tell_late(self) -> bool:
         """Tell what is nearly late or late, unless the clock has just been set; tell whether it looked. What fails is tried again at the next look."""
         services, now = self._services, self._services.now()
-        jumped = self._steady.jump
-        if self._steady.held(now, self._seconds()):
-            if self._steady.jump is not jumped:
-                log.warning("clock_jumped", seconds=round(self._steady.jump.total_seconds()), alarms_held_for=round(HOLD))
-            return False
         try:
+            if self._held(now):
+                return False
             swept = alarms.sweep(services.db, services.policies, self._owners(), now)
         except SQLAlchemyError as error:
             log.exception("alarms_failed", reason=type(error).__name__)
@@ -133,6 +135,17 @@ class Worker:
         if swept.alarmed or swept.escalated:
             log.info("alarms_told", running=swept.running, alarmed=swept.alarmed, escalated=swept.escalated)
         return True
+
+    def _held(self, now: datetime, *, final: bool = False) -> bool:
+        """Tell whether the time is not to be acted on yet: it was set while we looked, or is far from when somebody last did something here."""
+        if self._steady is None:
+            self._steady = Steady(_last_deed(self._services.db))
+        jumped = self._steady.jump
+        held = self._steady.held(now, self._seconds(), final=final)
+        if self._steady.jump is not jumped:
+            forgetting = LONG_HOLD if abs(self._steady.jump) > FAR else HOLD
+            log.warning("clock_jumped", seconds=round(self._steady.jump.total_seconds()), alarms_held_for=round(HOLD), forgetting_held_for=round(forgetting))
+        return held
 
     def _owners(self) -> dict[str, tuple[str, ...]]:
         """Return the owners of each module as they are published, none before the first build."""
@@ -153,15 +166,30 @@ class Worker:
             self._verified = build_id
         return True
 
-    def _sweep(self) -> None:
+    def sweep(self) -> bool:
+        """Forget what has expired and close what nobody objected to, unless the clock has just been set; tell whether it did. None of it can be taken back."""
         services, now = self._services, self._services.now()
         try:
+            if self._held(now, final=True):
+                return False
             with services.db.write() as session:
-                sweep(session, now)
+                sign_in.sweep(session, now)
                 forget(session, now)
                 messages.forget_old(session, now)
             retention.close_unconfirmed(services.db, services.policies.hours, now)
             retention.forget(services.db, services.files, now)
             retention.tidy(services.db, services.files, now)
+            services.db.empty_log()
         except (SQLAlchemyError, OSError) as error:
             log.exception("sweep_failed", reason=type(error).__name__)
+            return False
+        return True
+
+
+def _last_deed(db: Database) -> datetime | None:
+    """Return when somebody last did something that is kept: the latest of two logs that only grow. What the program did by itself tells nothing of the time."""
+    by_hand = select(TicketEvent.at).where(TicketEvent.actor != SYSTEM).order_by(TicketEvent.id.desc()).limit(1)
+    audited = select(AuditEntry.at).order_by(AuditEntry.id.desc()).limit(1)
+    with db.read() as session:
+        found = [session.scalar(by_hand), session.scalar(audited)]
+    return max((at for at in found if at is not None), default=None)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from kb.clock import HOLD, JUMP, Steady
+from kb.clock import FAR, HOLD, JUMP, LONG_HOLD, Steady
 
 
 @pytest.fixture
@@ -44,3 +44,31 @@ def test_small_steps_are_followed_and_only_more_than_two_minutes_at_once_are_a_j
     steady.held(now, 0.0)
     assert not steady.held(now + timedelta(seconds=20) + JUMP, 20.0)
     assert steady.held(now + timedelta(seconds=41) + 2 * JUMP, 40.0)
+
+
+@pytest.mark.parametrize("moved", [timedelta(days=31), timedelta(days=-31)])
+def test_what_cannot_be_taken_back_waits_for_a_day_when_the_time_has_jumped_by_more_than_a_month(steady, now, moved):
+    steady.held(now, 0.0)
+    held = {
+        seconds: steady.held(now + moved + timedelta(seconds=seconds), seconds, final=True) for seconds in (20.0, 20.0 + HOLD, 19.0 + LONG_HOLD, 20 + LONG_HOLD)
+    }
+    assert list(held.values()) == [True, True, True, False]
+    assert not steady.held(now + moved + timedelta(seconds=30 + LONG_HOLD), 30 + LONG_HOLD)
+
+
+def test_what_cannot_be_taken_back_waits_after_a_smaller_jump_as_long_as_everything_else(steady, now):
+    steady.held(now, 0.0)
+    assert steady.held(now + timedelta(hours=1), 20.0, final=True)
+    assert not steady.held(now + timedelta(hours=1, seconds=HOLD), 20.0 + HOLD, final=True)
+
+
+@pytest.mark.parametrize("away", [FAR, -FAR, timedelta(days=3652), timedelta(days=-3652)])
+def test_a_first_look_further_from_what_is_known_than_a_month_is_a_jump(now, away):
+    steady = Steady(now - away)
+    assert steady.held(now, 0.0) == (abs(away) > FAR)
+    assert steady.held(now + timedelta(seconds=HOLD), HOLD, final=True) == (abs(away) > FAR)
+    assert not steady.held(now + timedelta(seconds=HOLD), HOLD)
+
+
+def test_a_first_look_by_which_nothing_is_known_counts(steady, now):
+    assert not steady.held(now, 0.0, final=True)

@@ -127,3 +127,26 @@ def test_a_database_of_a_newer_version_is_left_alone(db, now):
     with pytest.raises(KbError, match="newer version"):
         db.upgrade(now)
     assert not db.ready()
+
+
+def test_an_emptied_log_holds_nothing_and_what_was_written_stays(db, now):
+    with db.write() as session:
+        session.add(user("甲", now))
+    log = db.path().with_name(f"{db.path().name}-wal")
+    assert log.stat().st_size > 0
+    assert db.empty_log()
+    assert log.stat().st_size == 0
+    assert names(db) == ["甲"]
+    with db.write() as session:
+        session.add(user("乙", now))
+    assert names(db) == ["乙", "甲"], "the connection that emptied it begins transactions again"
+
+
+def test_a_log_that_somebody_reads_from_is_left_and_emptied_later(db, now):
+    with db.read() as session:
+        assert session.scalars(select(User.name)).all() == []
+        with db.write() as writing:
+            writing.add(user("甲", now))
+        assert not db.empty_log()
+    assert db.empty_log()
+    assert names(db) == ["甲"]

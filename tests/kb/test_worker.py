@@ -15,11 +15,12 @@ from indexer.build import current_id, last_outcome, rollback
 from kb import worker as working
 from kb.accounts import sign_in
 from kb.tickets import history, lifecycle, shares
-from kb.tickets.models import Detail, Ticket
+from kb.tickets.models import Detail, Follower, Ticket
 from kb.tickets.shares import Wording
 from kb.web.models import StoredAnswer
 from kb.worker import Worker
 
+DAY = 86_400
 BROKEN = "---\ntitle: 坏了\nkinds: faq\n---\n正文"
 
 
@@ -142,23 +143,6 @@ def test_another_builder_at_work_is_waited_for(worker, product, write, article):
     assert worker.look()
 
 
-def test_what_has_expired_is_swept(worker, product, clock):
-    with product.db.write() as session:
-        user = sign_in.add_user(session, "客服小林", "agent", product.now())
-        sign_in.new_link(session, user, product.now())
-        sign_in.start_session(session, user, product.now())
-        assert sign_in.note_try(session, "客服小林", product.now(), right=False) is None
-        session.add(StoredAnswer(digest="a" * 64, body_digest="b" * 64, status=201, body="{}", at=product.now() - timedelta(days=7)))
-    clock.forward(minutes=31)
-    worker._sweep()  # noqa: SLF001 - run() calls it, and never ends
-    with product.db.engine.connect() as connection:
-        left = {
-            table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()  # noqa: S608 - four names
-            for table in ("staff_sessions", "sign_in_links", "failed_sign_ins", "stored_answers")
-        }
-    assert left == {"staff_sessions": 0, "sign_in_links": 0, "failed_sign_ins": 0, "stored_answers": 0}
-
-
 def test_a_disk_that_fails_is_shown_and_tried_again_after_a_rest(worker, product, clock, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
@@ -184,32 +168,25 @@ def test_a_published_answer_closes_the_tickets_that_it_names(worker, product, wr
     assert "已解决" in client.get("/mine").text
 
 
-def test_the_sweep_closes_what_nobody_objected_to_and_forgets_what_is_over(worker, product, clock):
-    with product.db.write() as session:
-        made = history.open_ticket(session, "打印机卡纸", clock())
-        share = shares.join(made, "asker", Wording("打印机卡纸", "key"), clock(), receipt=True)
-        shares.add_details(share, "在三楼", None, clock())
-        lifecycle.resolve(made, "小李", clock(), body="重启打印机。")
-    clock.forward(days=7)
-    worker._sweep()  # noqa: SLF001 - it comes once in five minutes
-    clock.forward(days=90)
-    worker._sweep()  # noqa: SLF001 - the same
-    with product.db.read() as session:
-        assert session.scalars(select(Ticket.state)).all() == ["closed"]
-        assert session.scalars(select(Detail.body)).all() == [""]
+@pytest.fixture
+def ticking_anew(product, clock):
+    """Start a worker with a clock that can be set, and one that cannot; `pass_(20)` lets seconds pass on both."""
+
+    def start():
+        moved = [0.0]
+
+        def pass_(seconds):
+            moved[0] += seconds
+            clock.forward(seconds=seconds)
+
+        return Worker(replace(product, now=clock), lambda: moved[0]), pass_
+
+    return start
 
 
 @pytest.fixture
-def ticking(product, clock):
-    """A worker with a clock that can be set, and one that cannot; `pass_(20)` lets seconds pass on both."""
-    moved = [0.0]
-    worker = Worker(replace(product, now=clock), lambda: moved[0])
-
-    def pass_(seconds):
-        moved[0] += seconds
-        clock.forward(seconds=seconds)
-
-    return worker, pass_
+def ticking(ticking_anew):
+    return ticking_anew()
 
 
 def _alarms(product):
@@ -221,6 +198,115 @@ def _ask(product, at):
     with product.db.write() as session:
         ticket = history.open_ticket(session, "打印机卡纸", at, priority="urgent")
         shares.join(ticket, "c:1", Wording("打印机卡纸", "key"), at, receipt=True)
+
+
+def test_what_has_expired_is_swept(ticking, product):
+    worker, pass_ = ticking
+    with product.db.write() as session:
+        user = sign_in.add_user(session, "客服小林", "agent", product.now())
+        sign_in.new_link(session, user, product.now())
+        sign_in.start_session(session, user, product.now())
+        assert sign_in.note_try(session, "客服小林", product.now(), right=False) is None
+        session.add(StoredAnswer(digest="a" * 64, body_digest="b" * 64, status=201, body="{}", at=product.now() - timedelta(days=7)))
+    pass_(31 * 60)
+    assert worker.sweep()
+    with product.db.engine.connect() as connection:
+        left = {
+            table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()  # noqa: S608 - four names
+            for table in ("staff_sessions", "sign_in_links", "failed_sign_ins", "stored_answers")
+        }
+    assert left == {"staff_sessions": 0, "sign_in_links": 0, "failed_sign_ins": 0, "stored_answers": 0}
+
+
+def test_the_sweep_closes_what_nobody_objected_to_and_forgets_what_is_over(ticking, product, clock):
+    worker, pass_ = ticking
+    with product.db.write() as session:
+        made = history.open_ticket(session, "打印机卡纸", clock())
+        share = shares.join(made, "asker", Wording("打印机卡纸", "key"), clock(), receipt=True)
+        shares.add_details(share, "在三楼", None, clock())
+        lifecycle.resolve(made, "小李", clock(), body="重启打印机。")
+    for days in (7, 90):
+        pass_(days * DAY)
+        assert worker.sweep()
+    with product.db.read() as session:
+        assert session.scalars(select(Ticket.state)).all() == ["closed"]
+        assert session.scalars(select(Detail.body)).all() == [""]
+
+
+@pytest.fixture
+def over(product, clock):
+    """A ticket whose asker told something of their own, answered at `clock`; return what is left of it: its state and what they told."""
+    with product.db.write() as session:
+        made = history.open_ticket(session, "打印机卡纸", clock())
+        share = shares.join(made, "asker", Wording("打印机卡纸", "key"), clock(), receipt=True)
+        shares.add_details(share, "在三楼", "lin@example.com", clock())
+        lifecycle.resolve(made, "小李", clock(), body="重启打印机。")
+
+    def left():
+        with product.db.read() as session:
+            return session.scalars(select(Ticket.state)).one(), session.scalars(select(Detail.body)).one(), session.scalars(select(Follower.contact)).one()
+
+    return left
+
+
+WHOLE = ("resolved", "在三楼", "lin@example.com")
+ERASED = ("closed", "", "")
+
+
+def test_a_clock_ten_years_ahead_erases_and_closes_nothing_before_somebody_had_a_day_to_notice(ticking, clock, over):
+    worker, pass_ = ticking
+    assert worker.sweep()
+    clock.forward(days=3652)
+    for _ in range(287):
+        pass_(300)
+        assert not worker.sweep()
+    assert over() == WHOLE
+    clock.forward(days=-3652)
+    pass_(300)
+    assert not worker.sweep()
+    pass_(DAY)
+    assert worker.sweep()
+    assert over() == WHOLE
+
+
+def test_a_worker_that_is_started_under_a_clock_ten_years_ahead_erases_and_tells_nothing_however_often(ticking_anew, clock, over, product):
+    _ask(product, clock())
+    clock.forward(days=3652)
+    for _ in range(3):
+        worker, pass_ = ticking_anew()
+        with structlog.testing.capture_logs() as logs:
+            assert not worker.tell_late()
+            assert not worker.sweep()
+        assert [(log["event"], log["forgetting_held_for"]) for log in logs] == [("clock_jumped", DAY)]
+        pass_(600)
+        assert worker.tell_late(), "alarms of the program are no sign of people, who would know what time it is"
+        assert not worker.sweep()
+    with product.db.read() as session:
+        assert session.get_one(Ticket, 1001).state == "resolved"
+        assert session.scalars(select(Detail.body)).all() == ["在三楼"]
+
+
+def test_a_help_centre_that_rested_for_a_month_forgets_at_once_and_one_that_rested_longer_after_a_day(ticking_anew, clock, over):
+    worker, pass_ = ticking_anew()
+    clock.forward(days=30)
+    assert worker.sweep()
+    assert over() == ("closed", *WHOLE[1:])
+    worker, pass_ = ticking_anew()
+    clock.forward(days=61)
+    assert not worker.sweep()
+    pass_(DAY)
+    assert worker.sweep()
+    assert over() == ERASED
+
+
+def test_a_clock_that_was_set_an_hour_ahead_is_swept_by_once_it_has_stayed_so(ticking, clock):
+    worker, pass_ = ticking
+    assert worker.sweep()
+    clock.forward(hours=1)
+    pass_(300)
+    assert not worker.sweep()
+    pass_(600)
+    assert worker.sweep()
 
 
 def test_what_is_late_is_told_by_the_worker_even_before_anything_was_published(ticking, product, clock):

@@ -18,7 +18,7 @@ from kb.search.models import Intent
 from kb.tickets import history, progress
 from kb.tickets.models import Detail, Follower, TicketEvent
 from kb.tickets.retention import drop_files, remove_contents
-from kb.tickets.standing import ASKER
+from kb.tickets.standing import ASKER, SYSTEM, Kind
 from kb.web.models import StoredAnswer
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def export(session: Session, person: str) -> dict[str, Any]:
     return {
         "person": person,
         "account": people.export(session, account) if account is not None else None,
+        "steps": _steps(session, account) if account is not None else [],
         "questions": [
             {"at": one.at.isoformat(), "query": one.query, "verdict": one.verdict, "trigger": one.trigger, "opened": one.opened, "ticket": one.ticket_number}
             for one in intents
@@ -69,6 +70,16 @@ def export(session: Session, person: str) -> dict[str, Any]:
             {"at": one.at.isoformat(), "article": one.article, "anchor": one.anchor, "helpful": one.helpful, "reason": one.reason} for one in feedback
         ],
     }
+
+
+def _steps(session: Session, account: int) -> list[dict[str, Any]]:
+    """Return what somebody did on tickets under the name of their account, without what belongs to one person who asked."""
+    name = session.scalar(select(User.name).where(User.id == account))
+    done = session.scalars(select(TicketEvent).where(TicketEvent.actor == name).order_by(TicketEvent.id))
+    return [
+        {"at": one.at.isoformat(), "ticket": f"T-{one.ticket_number}", "kind": one.kind, "target": one.target, "article": one.article, "text": one.body}
+        for one in done
+    ]
 
 
 def _share(share: Follower) -> dict[str, Any]:
@@ -90,14 +101,17 @@ def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[s
 
     Their questions, feedback's reasons, details, contacts and files go, and the addresses of their tickets stop working. That somebody asked stays,
     as a number: the share belongs to nobody any more, and the masked wording of a ticket stays for the others who asked it. Where there are no others,
-    the question goes too, with what agents noted about it. An account stays, without its mail address; disabling it is another step.
+    the question goes too, with what agents noted about it, and its ticket ends: nobody waits for it. An account stays, without its mail address; disabling
+    it is another step.
     """
     with db.write() as session:
         followed = list(session.scalars(select(Follower).where(Follower.person == person)))
         ids = [one.id for one in followed]
         attached = [file for one in followed for file in one.files]
         digests = drop_files(session, attached)
-        theirs = [one.ticket for one in followed if one.ticket.people <= 1]
+        still = (Follower.ticket_number.in_([one.ticket_number for one in followed]), Follower.person != person, Follower.withdrawn_at.is_(None))
+        shared = set(session.scalars(select(Follower.ticket_number).where(*still)))
+        theirs = [one.ticket for one in followed if one.ticket_number not in shared]
         alone = or_(TicketEvent.ticket_number.in_([ticket.number for ticket in theirs]), TicketEvent.follower_id.in_(ids))
         about = select(TicketEvent.id).where(alone)
         details = list(session.scalars(select(Detail).where(Detail.forgotten_at.is_(None), or_(Detail.follower_id.in_(ids), Detail.event_id.in_(about)))))
@@ -111,8 +125,11 @@ def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[s
         for one in followed:
             session.execute(delete(StoredAnswer).where(StoredAnswer.body.contains(one.token, autoescape=True)))
             one.person, one.token, one.wording, one.contact = f"gone:{secrets.token_hex(8)}", secrets.token_urlsafe(24), "", ""
-            one.waiting = one.waiting and one.ticket.open
+            one.waiting = False
             history.count_people(one.ticket, now)
+        for ticket in theirs:
+            if ticket.open:
+                history.record(ticket, Kind.WITHDRAWN, now, SYSTEM)
         account = account_of(person)
         told = messages.forget(session, ids, account)
         if account is not None:
@@ -121,4 +138,5 @@ def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[s
         nobody = func.concat("gone:", Feedback.id)
         said = session.execute(update(Feedback).where(Feedback.person == person).values(person=nobody, reason="")).rowcount  # type: ignore[attr-defined]
     remove_contents(db, files, digests)
+    db.empty_log()
     return {"questions": int(asked), "tickets": len(followed), "details": len(details), "files": len(attached), "messages": told, "feedback": int(said)}

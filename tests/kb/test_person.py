@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +12,10 @@ from sqlalchemy import select
 from kb import person
 from kb.accounts import sign_in
 from kb.errors import NotFoundError
+from kb.tickets import alarms, history, shares
 from kb.tickets.models import Attachment, Detail, Follower, Ticket
+from kb.tickets.shares import Wording
+from tests.kb.tickets.conftest import consistent
 
 SECRETS = ("五楼的打印机", "分机8001", "还是不行，我急用")
 
@@ -55,10 +59,8 @@ def test_who_is_forgotten_is_nowhere_any_more_and_still_counted_as_somebody(serv
     left = repr(rows()) + log()
     gone = (*SECRETS, known, ticket["token"], "看不懂", "打印机卡纸", "清单.csv")
     assert not [text for text in gone if text in left]
-    with services.db.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    stored = services.db.path().read_bytes()
-    assert not [text for text in gone if text.encode() in stored], "what was deleted is overwritten in the file too"
+    stored = b"".join(file.read_bytes() for file in services.db.path().parent.glob(f"{services.db.path().name}*"))
+    assert not [text for text in gone if text.encode() in stored], "what was deleted is overwritten in the file, and in its log, too"
     assert asker.get(ticket["path"]).status_code == 404
     assert "打印机卡纸" not in asker.get("/mine").text
     with services.db.read() as session:
@@ -82,6 +84,59 @@ def test_a_question_that_others_ask_too_stays_for_them(services, known, second_a
     with services.db.read() as session:
         found = session.scalars(select(Ticket)).one()
         assert (found.people, found.question) == (2, "打印机卡纸怎么处理")
+
+
+@pytest.fixture
+def open_ticket(services, now):
+    """Let people ask the same, `withdrawn` of them taking it back again; return the ticket's number."""
+
+    def ask(*people, withdrawn=()):
+        with services.db.write() as session:
+            made = history.open_ticket(session, "登机牌丢了能报吗", now)
+            joined = [shares.join(made, one, Wording("登机牌丢了能报吗", "key", ("登机牌",)), now, receipt=True) for one in people]
+            for share in joined:
+                if share.person in withdrawn:
+                    shares.withdraw(made, share, now)
+            return made.number
+
+    return ask
+
+
+def test_the_clock_of_who_is_forgotten_stops_and_nobody_is_told_that_it_is_late(services, open_ticket, now):
+    number = open_ticket("c:a")
+    person.forget(services.db, services.files, "c:a", now)
+    with services.db.read() as session:
+        consistent(session)
+        found = session.get_one(Ticket, number)
+        assert (found.state, found.closed_as, found.waiting, found.people) == ("closed", "withdrawn", 0, 1)
+    swept = alarms.sweep(services.db, services.policies, {}, now + timedelta(days=3))
+    assert (swept.running, swept.alarmed, swept.escalated) == (0, 0, 0)
+
+
+def test_a_ticket_goes_on_for_the_others_when_one_who_waited_with_them_is_forgotten(services, open_ticket, now):
+    number = open_ticket("c:a", "c:b")
+    person.forget(services.db, services.files, "c:a", now)
+    with services.db.read() as session:
+        consistent(session)
+        found = session.get_one(Ticket, number)
+        assert (found.state, found.waiting, found.people, found.question) == ("new", 1, 2, "登机牌丢了能报吗")
+
+
+def test_forgetting_who_took_their_question_back_leaves_the_question_to_the_one_who_still_asks_it(services, open_ticket, now):
+    number = open_ticket("c:a", "c:b", withdrawn=("c:a",))
+    person.forget(services.db, services.files, "c:a", now)
+    with services.db.read() as session:
+        found = session.get_one(Ticket, number)
+        assert (found.open, found.waiting, found.question) == (True, 1, "登机牌丢了能报吗")
+
+
+def test_an_account_is_handed_over_with_its_steps_on_tickets_without_what_belongs_to_those_who_asked(services, agent, known, now):
+    agent.submit("/desk/1001", "/desk/1001/reply", body="内部：此人常投诉", mode="note")
+    with services.db.read() as session:
+        steps = person.export(session, person.identify(session, "客服小林"))["steps"]
+    assert {"at": now.isoformat(), "ticket": "T-1001", "kind": "resolved", "target": "", "article": "", "text": "重启打印机。"} in steps
+    assert "noted" in {step["kind"] for step in steps}
+    assert "此人常投诉" not in repr(steps)
 
 
 def test_what_agents_say_among_themselves_is_not_in_the_export(services, known, agent):

@@ -15,6 +15,8 @@ from kb.notifications.letters import MOST_QUOTED, quoted, wrapped
 from kb.notifications.outbox import Topic
 from kb.tickets import history, lifecycle, shares
 from kb.tickets.models import Follower
+from kb.tickets.standing import Alarm
+from kb.web.wording import ALARM_NAMES
 
 
 @pytest.fixture
@@ -214,6 +216,46 @@ def test_a_reminder_lists_only_what_is_late_still(letters, account, question, do
     assert "第二个问题" in letter.text
     assert "第一个问题" not in letter.text
     assert f"http://localhost/desk/{second}" in letter.text
+
+
+def test_a_reminder_of_many_has_the_worst_first_and_leads_to_their_list(letters, account, question, do, services):
+    """The first two were asked on Friday at ten; nobody answered one of them, so that its response is late as well."""
+    wang, at = account("王敏"), services.now().replace(hour=2, minute=0)
+    numbers = [question({f"c:{words}": ""}, words)[0] for words in ("快到了", "没人理", "普通的", "着急的", "还没回复的")]
+
+    def happened(session):
+        for number, (alarm, priority) in zip(
+            numbers,
+            [("response_near", ""), ("resolution_near", ""), ("resolution_late", "normal"), ("resolution_late", "urgent"), ("response_late", "high")],
+            strict=True,
+        ):
+            ticket = history.find(session, number)
+            ticket.alarm, ticket.priority, ticket.runs = alarm, priority, [[at.isoformat(), None]]
+
+    do(happened)
+    do(lambda session: outbox.note_for(session, wang, Topic.ALARMED, services.now(), {"numbers": numbers}))
+    letter = letters()["alarmed", "wang@example.com"]
+    near, ignored, usual, urgent, unanswered = numbers
+    assert re.findall(r"T-(\d+)", letter.text) == [str(number) for number in (urgent, usual, ignored, unanswered, near)]
+    assert f"T-{ignored} {ALARM_NAMES[Alarm.RESPONSE_LATE]}，{ALARM_NAMES[Alarm.RESOLUTION_NEAR]}：没人理" in letter.text
+    assert letter.url == "http://localhost/desk?view=near"
+
+
+@pytest.mark.parametrize(("category", "path"), [("complaint", "/supervision/complaints"), ("fault", "/supervision")])
+def test_whoever_may_not_open_the_desk_is_led_to_what_they_may_open(letters, account, question, happens, do, services, operator, category, path):
+    han = account("员工小钱", "operator", level="manager")
+    number, _ = question({"c:1": ""}, "态度太差", category=category)
+    happens(number, lifecycle.escalate, "manager", "", "王敏")
+    do(lambda session: outbox.note_for(session, han, Topic.ALARMED, services.now(), {"numbers": [number]}))
+    sent = letters()
+    for topic in ("escalated", "alarmed"):
+        letter = sent[topic, "qian@example.com"]
+        assert letter.url == f"http://localhost{path}"
+        assert "/desk" not in letter.text + letter.html
+    page = operator.get(path)
+    assert page.status_code == 200
+    assert "态度太差" in page.text or category == "fault"
+    assert operator.get(f"/desk/{number}").status_code == 404
 
 
 def test_a_group_gets_short_lines_without_a_way_to_unsubscribe(services, question, happens):

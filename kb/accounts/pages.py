@@ -11,7 +11,7 @@ from flask import session as form_cookie
 from kb.accounts import audit, browsers, sign_in
 from kb.accounts.audit import Deed
 from kb.accounts.roles import NAMES, Right, Role, may
-from kb.errors import KbError
+from kb.errors import InvalidRequestError, KbError
 from kb.notifications import outbox
 from kb.notifications.outbox import Topic
 from kb.web import limits
@@ -56,9 +56,9 @@ def blueprint(services: Services) -> Blueprint:
         target, now, source = safe_next(request.form.get("next", "")), services.now(), limits.source(services.config)
         with services.db.read() as session:
             stored = sign_in.stored_password(session, name, now, address=source)
-        right = sign_in.fits(stored, password)
+        fitted = stored if sign_in.fits(stored, password) else ""
         with services.db.write() as session:
-            user = sign_in.note_try(session, name, now, right=right, address=source)
+            user = sign_in.note_try(session, name, now, fitted=fitted, address=source)
             token = _begin(services, session, user, "密码") if user else ""
             target = _first_page(user.role, target) if user else target
         if not token:
@@ -147,7 +147,11 @@ def _signed_in(services: Services, token: str, target: str) -> Response:
 
 def _link_page(services: Services, token: str, error: str, name: str) -> ResponseReturnValue:
     with services.db.read() as session:
-        _, user = sign_in.open_link(session, token, services.now())
+        try:
+            _, user = sign_in.open_link(session, token, services.now())
+        except InvalidRequestError as dead:
+            founded = sign_in.has_administrator(session)
+            return render_template("accounts/dead_link.html", mails=services.config.smtp is not None, founded=founded), dead.status
         page = render_template(
             "accounts/link.html",
             user=user,

@@ -12,13 +12,14 @@ from unicodedata import category
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, not_, select
 
 from indexer.text import folded
 from kb.accounts import audit
 from kb.accounts.audit import Deed
 from kb.accounts.models import FailedSignIn, SignInLink, StaffSession, User
 from kb.accounts.roles import Right, Role, may
+from kb.clock import JUMP
 from kb.errors import InvalidRequestError, KbError
 
 if TYPE_CHECKING:
@@ -141,9 +142,12 @@ def open_link(session: Session, token: str, now: datetime) -> tuple[SignInLink, 
     """Return an unused link and its user. Raises InvalidRequestError when it is wrong, used or too old, or the account is disabled."""
     link = session.get(SignInLink, hashed(token))
     user = session.get(User, link.user_id) if link is not None and link.user_id is not None else None
-    stale = link is None or link.used_at is not None or link.expires_at < now or (link.user_id is None and has_administrator(session))
+    if link is not None:
+        life = INVITATION_LIFE if sets_password(token) and user is not None and not user.password_hash else LINK_LIFE
+        in_time = now <= link.expires_at <= now + life + JUMP  # one that lasts longer was made by a clock that was ahead
+    stale = link is None or link.used_at is not None or not in_time or (link.user_id is None and has_administrator(session))
     if link is None or stale or (user is not None and user.disabled_at is not None):
-        raise InvalidRequestError("bad_link", "登录链接已用过或已过期。请在登录页点“忘了密码”，或让管理员给你新的链接（kb user link）。", 410)
+        raise InvalidRequestError("bad_link", "登录链接已用过或已过期。请在登录页点“忘了密码”，或让管理员给你新的链接。", 410)
     return link, user
 
 
@@ -192,7 +196,12 @@ def _require_tries_left(session: Session, name: str, now: datetime, address: str
 
 def _recent(session: Session, whose: ColumnElement[bool], now: datetime) -> int:
     """Return how many tries of a name or an address count by now."""
-    return session.scalar(select(func.count()).select_from(FailedSignIn).where(whose, FailedSignIn.at > now - TRY_WINDOW)) or 0
+    return session.scalar(select(func.count()).select_from(FailedSignIn).where(whose, _counts(now))) or 0
+
+
+def _counts(now: datetime) -> ColumnElement[bool]:
+    """What is true of the tries that count: not those from before a while, nor those that a clock noted that was ahead."""
+    return (FailedSignIn.at > now - TRY_WINDOW) & (FailedSignIn.at <= now + JUMP)
 
 
 def fits(stored: str, password: str) -> bool:
@@ -203,14 +212,14 @@ def fits(stored: str, password: str) -> bool:
         return False
 
 
-def note_try(session: Session, name: str, now: datetime, *, right: bool, address: str = "") -> User | None:
+def note_try(session: Session, name: str, now: datetime, *, fitted: str, address: str = "") -> User | None:
     """Return the account after a right password and forget its wrong tries; remember a wrong one, and in the audit log that it was one too many.
 
-    Raises InvalidRequestError as `stored_password` does: of many tries at the same time, all of which were let in, no more count than one after the other.
+    `fitted` is the stored hash that the password fits, "" for a wrong one: a password that was changed since it was looked up is not right any more. Raises InvalidRequestError as `stored_password` does: of many tries at the same time, all of which were let in, no more count than one after the other.
     """
     tried = hashed(folded(name))
     user = find_user(session, name)
-    if right and user is not None and user.disabled_at is None:
+    if fitted and user is not None and user.disabled_at is None and fitted == (user.password_hash or _no_password()):
         _require_tries_left(session, name, now, address)
         session.execute(delete(FailedSignIn).where(FailedSignIn.name == tried))
         return user
@@ -254,7 +263,16 @@ def whose_session(session: Session, token: str, now: datetime) -> StaffSession |
 
 
 def _alive(found: StaffSession, now: datetime) -> bool:
-    return now - found.seen_at < IDLE_LIFE and now - found.created_at < WHOLE_LIFE
+    return -JUMP <= now - found.seen_at < IDLE_LIFE and -JUMP <= now - found.created_at < WHOLE_LIFE
+
+
+def alive(now: datetime) -> ColumnElement[bool]:
+    """What is true of the sessions that are still alive: those of a clock that was ahead, which would never end, are not."""
+    until = now + JUMP
+    return and_(
+        *(StaffSession.seen_at > now - IDLE_LIFE, StaffSession.seen_at <= until),
+        *(StaffSession.created_at > now - WHOLE_LIFE, StaffSession.created_at <= until),
+    )
 
 
 def sessions_of(session: Session, user_id: int, now: datetime) -> list[StaffSession]:
@@ -289,6 +307,6 @@ def end_sessions(session: Session, user_id: int, *, but: str = "") -> None:
 
 def sweep(session: Session, now: datetime) -> None:
     """Forget sessions, links and failed tries that no longer count."""
-    session.execute(delete(StaffSession).where((StaffSession.seen_at < now - IDLE_LIFE) | (StaffSession.created_at < now - WHOLE_LIFE)))
-    session.execute(delete(SignInLink).where(SignInLink.expires_at < now))
-    session.execute(delete(FailedSignIn).where(FailedSignIn.at < now - TRY_WINDOW))
+    session.execute(delete(StaffSession).where(not_(alive(now))))
+    session.execute(delete(SignInLink).where(not_(SignInLink.expires_at.between(now, now + INVITATION_LIFE + JUMP))))
+    session.execute(delete(FailedSignIn).where(not_(_counts(now))))

@@ -29,6 +29,7 @@ def test_every_template_is_shown_by_some_page(app, services, asker, agent, admin
         "/widget/demo",
         "/sign-in",
         "/forgot",
+        "/sign-in/nothing",
         "/nothing",
     ]
     for path in pages:

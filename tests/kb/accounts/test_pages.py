@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from kb.accounts import sign_in
 from kb.accounts.models import User
 from kb.accounts.pages import safe_next
+from kb.config import SmtpServer
 from kb.mailer import MAIL
 from kb.notifications.courier import Courier
 from kb.notifications.models import Notice
@@ -55,6 +57,19 @@ def test_looking_at_a_link_does_not_use_it_up(browser, link_for, rows):
         assert "客服小林" in client.get(link).text
     assert rows() == before
     assert client.submit(link).status_code == 303
+
+
+def test_a_dead_link_leads_to_where_a_new_one_or_a_password_opens(browser, link_for, services, app_of, read):
+    assert "重新启动知答" in browser().get("/sign-in/nothing").text, "nobody can give a link yet"
+    link = link_for("老周", "administrator")
+    assert browser().submit(link).status_code == 303
+    page = read(browser().get(link).text)
+    assert "/sign-in" in page.links
+    assert "/forgot" not in page.links, "no mail can be sent"
+    assert "请管理员在“管理 → 人员”里给你一个新的" in page.text
+    assert "kb user" not in page.text
+    mailing = replace(services, config=replace(services.config, smtp=SmtpServer("localhost", 25, "no", "", "")))
+    assert "/forgot" in read(app_of(mailing).test_client().get(link).text).links
 
 
 def test_a_link_is_dead_after_thirty_minutes(browser, link_for, clock):

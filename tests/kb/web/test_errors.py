@@ -31,7 +31,6 @@ PAGES = {
     "a part that is not there": (_range, 416, "再试"),
     "an unknown module": (lambda client: client.get("/search?q=发票&module=nothing"), 400, "全部"),
     "an unknown button": (lambda client: client.post("/search", data={"q": "发票", "trigger": "leave", "csrf_token": client.token()}), 400, "刷新"),
-    "a used link": (lambda client: client.get("/sign-in/nothing"), 410, "kb user link"),
 }
 ANSWERS = {
     "no such route": (lambda client: client.get("/api/v1/nothing"), 404, "not_found"),

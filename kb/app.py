@@ -27,6 +27,7 @@ import kb.tickets.api
 import kb.tickets.desk
 import kb.tickets.desk_ticket
 import kb.tickets.pages
+import kb.widget.admin
 import kb.widget.api
 import kb.widget.pages
 from kb.accounts.roles import Right
@@ -82,6 +83,7 @@ def create_app(services: Services) -> Flask:
         kb.accounts.pages,
         kb.accounts.account,
         kb.accounts.admin,
+        kb.widget.admin,
         kb.notifications.pages,
         health,
     ):

@@ -10,6 +10,8 @@ from sqlalchemy import select
 from kb.errors import KbError
 from kb.tickets.models import Attachment, Follower
 from kb.web.authorisation import NEEDS
+from kb.widget import registering
+from kb.widget.registering import Terms
 
 CAST = ("asker", "intruder", "operator", "agent", "editor", "administrator", "disabled")
 EVERYBODY = dict.fromkeys(CAST, 200)
@@ -94,6 +96,11 @@ TABLE = {
     ("GET", "/admin/people/<int:person>"): ADMIN,
     ("GET", "/admin/people/<int:person>/<action>"): ADMIN_POST,
     ("POST", "/admin/people/<int:person>/<action>"): ADMIN_POST,
+    ("GET", "/admin/sites"): ADMIN,
+    ("POST", "/admin/sites"): ADMIN_POST,
+    ("GET", "/admin/sites/<name>"): ADMIN,
+    ("GET", "/admin/sites/<name>/<action>"): ADMIN_POST,
+    ("POST", "/admin/sites/<name>/<action>"): ADMIN_POST,
     ("GET", "/admin/audit"): ADMIN,
     ("GET", "/admin/audit.csv"): ADMIN,
     ("GET", "/api/v1/search"): EVERYBODY,
@@ -120,6 +127,8 @@ TABLE = {
     ("GET", "/static/<path:filename>"): EVERYBODY,
 }
 EXAMPLES = {
+    "sites/<name>/<action>": "sites/travel/disable",
+    "sites/<name>": "sites/travel",
     "<module>/<slug>": "invoices/verify-failed",
     "<module>/<name>": "invoices/red-letter.svg",
     "<module>": "invoices",
@@ -138,6 +147,7 @@ BODIES = {
     "/sign-in": {"name": "谁", "password": "x"},
     "/desk/<int:number>/<action>": {"body": "正在处理"},
     "/forgot": {"who": "员工小钱"},
+    "/admin/sites": {"name": "hr", "origins": "https://hr.example.com", "theme": "auto"},
     "/admin/people": {"name": "新来的", "role": "agent", "mail": "", "level": ""},
     "/desk/bulk": {"ticket": "1001", "deed": "spam"},
     "/api/v1/tickets": {"question": "打印机卡纸怎么处理"},
@@ -174,6 +184,9 @@ def _attach(services):
 def test_everybody_may_do_exactly_what_the_table_says(method, rule, request, ticket, services):
     if "<int:file>" in rule:
         _attach(services)
+    if "sites/<name>" in rule:
+        with services.db.write() as session:
+            registering.add(session, "老周", "travel", Terms(("https://travel.example.com",)), [], services.now())
     found = {name: _outcome(request.getfixturevalue(name), method, rule, ticket["token"]) for name in CAST}
     assert found == TABLE[method, rule]
 
@@ -213,6 +226,7 @@ def test_every_form_needs_a_token_of_its_own_browser(administrator, editor, tick
             .replace("<int:file>", "1")
             .replace("<int:person>", "1")
             .replace("<int:message>", "1")
+            .replace("<name>", "travel")
         )
         path = path.replace("<action>", "reply")
         for fields in ({}, {"csrf_token": stolen}, {"csrf_token": ""}):

@@ -82,15 +82,16 @@ def _change_password(services: Services) -> None:
     with services.db.read() as session:
         had_one = bool(session.get_one(User, staff.id).password_hash)
         stored = sign_in.stored_password(session, staff.name, now, address=source)
-    right = sign_in.fits(stored, old) or not had_one
-    hashed = sign_in.password_hash(staff.name, new) if right else ""
+    fitted = stored if sign_in.fits(stored, old) or not had_one else ""
+    hashed = sign_in.password_hash(staff.name, new) if fitted else ""
     with services.db.write() as session:
-        user = sign_in.note_try(session, staff.name, now, right=right, address=source)
+        user = sign_in.note_try(session, staff.name, now, fitted=fitted, address=source)
         if user is not None:
             user.password_hash = hashed
             sign_in.end_sessions(session, user.id, but=_cookie(services))
+            sign_in.void_links(session, user)
             audit.note(session, staff.name, Deed.PASSWORD, staff.name, "", now)
-    if not right:
+    if user is None:
         raise InvalidRequestError("bad_password", "现在的密码不对，没有改。忘了的话请退出登录，在登录页点“忘了密码”。", 403)
 
 
@@ -111,6 +112,7 @@ def _end_others(services: Services) -> None:
     staff = signed_in()
     with services.db.write() as session:
         sign_in.end_sessions(session, staff.id, but=_cookie(services))
+        sign_in.void_links(session, session.get_one(User, staff.id))
         audit.note(session, staff.name, Deed.ENDED_SESSIONS, staff.name, "其他所有", services.now())
 
 

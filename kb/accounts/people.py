@@ -46,9 +46,7 @@ def find(session: Session, number: int) -> User:
 
 def everybody(session: Session, now: datetime) -> list[Row]:
     """Return all accounts: those in use first, by name."""
-    live = select(StaffSession.user_id, func.max(StaffSession.seen_at), func.count()).where(
-        StaffSession.seen_at > now - sign_in.IDLE_LIFE, StaffSession.created_at > now - sign_in.WHOLE_LIFE
-    )
+    live = select(StaffSession.user_id, func.max(StaffSession.seen_at), func.count()).where(sign_in.alive(now))
     sessions = {user_id: (seen_at, count) for user_id, seen_at, count in session.execute(live.group_by(StaffSession.user_id))}
     came = select(AuditEntry.actor, func.max(AuditEntry.at)).where(AuditEntry.deed.in_((Deed.SIGNED_IN, Deed.SIGNED_OUT))).group_by(AuditEntry.actor)
     last = dict(session.execute(came).all())
@@ -124,11 +122,19 @@ def change(session: Session, by: str, user: User, *, role: str, level: str, mail
 
 
 def change_mail(session: Session, by: str, user: User, mail: str, now: datetime) -> None:
-    """Send an account's mail to another address, "" for nowhere. Raises InvalidRequestError for what is no address, ConflictError for somebody else's."""
-    address = _mail(session, user, mail)
-    if address != user.mail:
-        audit.note(session, by, Deed.MAIL, user.name, "", now)
-        user.mail = address
+    """Send an account's mail to another address, "" for nowhere. Links that went to the one before are void; who has no password yet is invited anew.
+
+    Raises InvalidRequestError for what is no address, ConflictError for somebody else's.
+    """
+    address, before = _mail(session, user, mail), user.mail
+    if address == before:
+        return
+    audit.note(session, by, Deed.MAIL, user.name, "", now)
+    user.mail = address
+    if before:
+        sign_in.void_links(session, user)
+        if address and not user.password_hash and user.disabled_at is None:
+            outbox.note_for(session, user.id, Topic.INVITED, now)  # the letter brings its own link, when it is sent
 
 
 def disable(session: Session, by: str, user: User, now: datetime) -> None:
@@ -150,8 +156,9 @@ def enable(session: Session, by: str, user: User, now: datetime) -> None:
 
 
 def end_sessions(session: Session, by: str, user: User, now: datetime) -> None:
-    """Sign somebody out everywhere."""
+    """Sign somebody out everywhere; links that they were given are void."""
     sign_in.end_sessions(session, user.id)
+    sign_in.void_links(session, user)
     audit.note(session, by, Deed.ENDED_SESSIONS, user.name, "", now)
 
 

@@ -142,10 +142,9 @@ def open_link(session: Session, token: str, now: datetime) -> tuple[SignInLink, 
     """Return an unused link and its user. Raises InvalidRequestError when it is wrong, used or too old, or the account is disabled."""
     link = session.get(SignInLink, hashed(token))
     user = session.get(User, link.user_id) if link is not None and link.user_id is not None else None
-    if link is not None:
-        life = INVITATION_LIFE if sets_password(token) and user is not None and not user.password_hash else LINK_LIFE
-        in_time = now <= link.expires_at <= now + life + JUMP  # one that lasts longer was made by a clock that was ahead
-    stale = link is None or link.used_at is not None or not in_time or (link.user_id is None and has_administrator(session))
+    life = INVITATION_LIFE if sets_password(token) and user is not None and not user.password_hash else LINK_LIFE
+    latest = now + life + JUMP  # a link that lasts longer was made by a clock that was ahead
+    stale = link is None or link.used_at is not None or not now <= link.expires_at <= latest or (link.user_id is None and has_administrator(session))
     if link is None or stale or (user is not None and user.disabled_at is not None):
         raise InvalidRequestError("bad_link", "登录链接已用过或已过期。请在登录页点“忘了密码”，或让管理员给你新的链接。", 410)
     return link, user
@@ -215,7 +214,8 @@ def fits(stored: str, password: str) -> bool:
 def note_try(session: Session, name: str, now: datetime, *, fitted: str, address: str = "") -> User | None:
     """Return the account after a right password and forget its wrong tries; remember a wrong one, and in the audit log that it was one too many.
 
-    `fitted` is the stored hash that the password fits, "" for a wrong one: a password that was changed since it was looked up is not right any more. Raises InvalidRequestError as `stored_password` does: of many tries at the same time, all of which were let in, no more count than one after the other.
+    `fitted` is the stored hash that the password fits, "" for a wrong one: a password that was changed since it was looked up is not right any more.
+    Raises InvalidRequestError as `stored_password` does: of many tries at the same time, all of which were let in, no more count than one after the other.
     """
     tried = hashed(folded(name))
     user = find_user(session, name)

@@ -206,7 +206,7 @@ def test_what_has_expired_is_swept(ticking, product):
         user = sign_in.add_user(session, "客服小林", "agent", product.now())
         sign_in.new_link(session, user, product.now())
         sign_in.start_session(session, user, product.now())
-        assert sign_in.note_try(session, "客服小林", product.now(), right=False) is None
+        assert sign_in.note_try(session, "客服小林", product.now(), fitted="") is None
         session.add(StoredAnswer(digest="a" * 64, body_digest="b" * 64, status=201, body="{}", at=product.now() - timedelta(days=7)))
     pass_(31 * 60)
     assert worker.sweep()

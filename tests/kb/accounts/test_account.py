@@ -96,6 +96,42 @@ def test_all_others_can_be_ended_at_once(lin, at_home):
     assert not _in(at_home)
 
 
+@pytest.mark.parametrize(("action", "fields"), [("password", {"old": PASSWORD, "password": OTHER}), ("others", {})])
+def test_who_locks_others_out_voids_the_links_too(lin, at_home, services, action, fields):
+    with services.db.write() as session:
+        link = sign_in.reset(session, sign_in.find_user(session, "客服小林"), services.now())
+    assert lin.submit("/account", f"/account/{action}", **fields).location == f"/account?done={action}"
+    assert lin.get(f"/sign-in/{link}").status_code == 410
+
+
+@pytest.fixture
+def meanwhile(lin, monkeypatch):
+    """Let 客服小林 change their password while the next old one is being checked."""
+
+    def fits(stored, password):
+        monkeypatch.undo()
+        right = sign_in.fits(stored, password)
+        assert lin.submit("/account", "/account/password", old=PASSWORD, password=OTHER).location == "/account?done=password"
+        return right
+
+    return lambda: monkeypatch.setattr(sign_in, "fits", fits)
+
+
+def test_the_old_password_does_not_sign_in_while_it_is_being_changed(meanwhile, browser):
+    other = browser()
+    meanwhile()
+    assert other.submit("/sign-in", "/sign-in", name="客服小林", password=PASSWORD).status_code == 403
+    assert not _in(other)
+
+
+def test_of_two_new_passwords_at_once_the_second_is_refused_and_says_so(meanwhile, at_home, account):
+    meanwhile()
+    answer = at_home.submit("/account", "/account/password", old=PASSWORD, password="第三句好记的话 2028")
+    assert answer.status_code == 403
+    assert "没有改" in answer.text
+    assert sign_in.fits(account("客服小林").password_hash, OTHER)
+
+
 def test_nobody_ends_another_persons_session(lin, editor, services):
     with services.db.read() as session:
         stored = list(session.scalars(select(StaffSession)))

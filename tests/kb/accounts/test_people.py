@@ -130,6 +130,38 @@ def test_another_role_ends_all_sessions_and_another_level_or_address_none(sessio
     assert sign_in.whose_session(session, token, now) is None
 
 
+def test_an_invitation_that_went_to_a_wrong_address_is_void_once_it_is_corrected_and_goes_out_anew(session, admin, now):
+    user, shown = people.invite(session, ADMIN, "新来的", "agent", mail="wrong@example.com", level="", now=now)
+    mailed = sign_in.invitation(session, user, now)
+    change(session, user, now, mail="right@example.com")
+    for link in (shown, mailed):
+        with pytest.raises(InvalidRequestError):
+            sign_in.open_link(session, link, now)
+    assert [one.kind for one in session.scalars(select(Notice))] == ["invited", "invited"]
+
+
+def test_a_reset_that_went_to_an_address_that_was_left_is_void_and_who_has_a_password_is_not_invited_again(session, agent, now):
+    sign_in.set_password(agent, "一句好记的话 2026")
+    link = sign_in.reset(session, agent, now)
+    change(session, agent, now, mail="")
+    with pytest.raises(InvalidRequestError):
+        sign_in.open_link(session, link, now)
+    assert [one.kind for one in session.scalars(select(Notice))] == ["invited"], "the one from when the account was made"
+
+
+def test_a_link_that_was_handed_over_lasts_when_an_account_gets_its_first_address(session, admin, now):
+    user, link = people.invite(session, ADMIN, "新来的", "agent", mail="", level="", now=now)
+    change(session, user, now, mail="new@example.com")
+    assert sign_in.open_link(session, link, now)[1] is user
+
+
+def test_who_is_signed_out_everywhere_gets_in_by_no_link_from_before(session, agent, now):
+    link = sign_in.reset(session, agent, now)
+    people.end_sessions(session, ADMIN, agent, now)
+    with pytest.raises(InvalidRequestError):
+        sign_in.open_link(session, link, now)
+
+
 def test_who_only_asks_has_no_level(session, agent, now):
     change(session, agent, now, level="manager")
     with pytest.raises(InvalidRequestError, match="员工"):

@@ -15,8 +15,8 @@ PASSWORD = "三只猫坐在墙头上看月亮"
 
 
 def try_password(session, name, password, now):
-    right = sign_in.fits(sign_in.stored_password(session, name, now), password)
-    return sign_in.note_try(session, name, now, right=right)
+    stored = sign_in.stored_password(session, name, now)
+    return sign_in.note_try(session, name, now, fitted=stored if sign_in.fits(stored, password) else "")
 
 
 @pytest.fixture
@@ -108,11 +108,10 @@ def test_of_many_tries_at_once_no_more_count_than_of_as_many_one_after_the_other
     """All of them were let in before the first was found wrong."""
     stored = [sign_in.stored_password(session, "客服小林", now) for _ in range(sign_in.TRIES + 1)]
     for _ in range(sign_in.TRIES):
-        assert sign_in.note_try(session, "客服小林", now, right=False) is None
-    right = sign_in.fits(stored[-1], PASSWORD)
-    assert right
+        assert sign_in.note_try(session, "客服小林", now, fitted="") is None
+    assert sign_in.fits(stored[-1], PASSWORD)
     with pytest.raises(InvalidRequestError):
-        sign_in.note_try(session, "客服小林", now, right=right)
+        sign_in.note_try(session, "客服小林", now, fitted=stored[-1])
 
 
 def test_a_success_forgets_the_wrong_tries(session, agent, now):
@@ -120,6 +119,55 @@ def test_a_success_forgets_the_wrong_tries(session, agent, now):
         try_password(session, "客服小林", "wrong password", now)
     assert try_password(session, "客服小林", PASSWORD, now) is agent
     assert session.scalar(select(func.count()).select_from(FailedSignIn)) == 0
+
+
+def test_a_password_that_was_changed_while_it_was_checked_lets_nobody_in(session, agent, now):
+    stored = sign_in.stored_password(session, "客服小林", now)
+    assert sign_in.fits(stored, PASSWORD)
+    sign_in.set_password(agent, f"{PASSWORD}两只")
+    assert sign_in.note_try(session, "客服小林", now, fitted=stored) is None
+
+
+def test_a_first_password_that_somebody_else_set_meanwhile_is_not_replaced_without_it(session, now):
+    user = sign_in.add_user(session, "甲", Role.AGENT, now)
+    stored = sign_in.stored_password(session, "甲", now)
+    assert sign_in.note_try(session, "甲", now, fitted=stored) is user, "only who is signed in already is let through without one"
+    sign_in.set_password(user, PASSWORD)
+    assert sign_in.note_try(session, "甲", now, fitted=stored) is None
+
+
+YEARS = timedelta(days=3652)
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_what_was_begun_under_a_clock_ten_years_ahead_ends_when_the_clock_is_right(session, agent, now, swept):
+    token = sign_in.start_session(session, agent, now + YEARS)
+    links = [sign_in.reset(session, agent, now + YEARS), sign_in.invitation(session, agent, now + YEARS)]
+    for _ in range(sign_in.TRIES):
+        try_password(session, "客服小林", "wrong password", now + YEARS)
+    if swept:
+        sign_in.sweep(session, now)
+        assert [session.scalar(select(func.count()).select_from(table)) for table in (StaffSession, FailedSignIn, SignInLink)] == [0, 0, 0]
+    assert sign_in.whose_session(session, token, now) is None
+    assert sign_in.sessions_of(session, agent.id, now) == []
+    for link in links:
+        with pytest.raises(InvalidRequestError):
+            sign_in.open_link(session, link, now)
+    assert try_password(session, "客服小林", PASSWORD, now) is agent
+
+
+def test_a_link_to_a_new_password_from_a_clock_two_days_ahead_does_not_last_for_two_days(session, agent, now):
+    link = sign_in.reset(session, agent, now + timedelta(days=2))
+    with pytest.raises(InvalidRequestError):
+        sign_in.open_link(session, link, now)
+
+
+def test_a_clock_that_is_set_right_by_a_minute_ends_nothing(session, agent, now):
+    token, link = sign_in.start_session(session, agent, now), sign_in.new_link(session, agent, now)
+    earlier = now - timedelta(minutes=1)
+    sign_in.sweep(session, earlier)
+    assert sign_in.whose_session(session, token, earlier).user is agent
+    assert sign_in.open_link(session, link, earlier)[1] is agent
 
 
 def test_a_link_is_good_for_half_an_hour(session, agent, now):

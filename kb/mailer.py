@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kb.clock import utc_now
-from kb.mail_address import is_address
+from kb.mail_address import is_address, shortened
 from kb.notifications.channels import Channel, DeliveryError
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ PATIENCE = 10.0
 _CLOSING = 421
 _FOR_GOOD = 500
 _TOO_LARGE = 552
+_OF_THE_SERVER = re.compile(r"\b(?:4\.3|5\.7)\.\d|relay", re.IGNORECASE)
+"""In an answer about a recipient: it is about the server itself, or about what it lets us do, which somebody may set right."""
+_SOMEBODY = re.compile(r"[^\s<>()\"':;,@]+@[\w.-]+")
 
 
 class _Unfolded(UnstructuredHeader, BaseHeader):
@@ -143,10 +146,11 @@ class Smtp:
             connection.sendmail(self._sender[1], [address], mail)
         except smtplib.SMTPRecipientsRefused as error:
             ((code, words),) = error.recipients.values()
-            self._refused(code, words, "收件地址", permanent=code >= _FOR_GOOD)
+            theirs = _OF_THE_SERVER.search(_said(words)) is None
+            self._refused(code, words, "收件地址", permanent=theirs and code >= _FOR_GOOD, alone=theirs and code < _FOR_GOOD and code != _CLOSING)
         except smtplib.SMTPSenderRefused as error:
-            whole = error.smtp_code >= _FOR_GOOD and error.smtp_code != _TOO_LARGE
-            self._refused(error.smtp_code, error.smtp_error, "发件地址（KB_MAIL_FROM）", permanent=error.smtp_code == _TOO_LARGE, down=whole)
+            large = error.smtp_code == _TOO_LARGE
+            self._refused(error.smtp_code, error.smtp_error, "发件地址（KB_MAIL_FROM）", permanent=large, down=not large)
         except smtplib.SMTPDataError as error:
             self._refused(error.smtp_code, error.smtp_error, "这封邮件", permanent=error.smtp_code >= _FOR_GOOD)
         except (OSError, smtplib.SMTPException) as error:
@@ -178,11 +182,11 @@ class Smtp:
             raise DeliveryError(f"和邮件服务器 {at} 没有谈成（{_why(error)}）。请检查 KB_SMTP：端口和加密方式是否相配。", down=True) from error
         return connection
 
-    def _refused(self, code: int, words: bytes | str, what: str, *, permanent: bool, down: bool = False) -> NoReturn:
+    def _refused(self, code: int, words: bytes | str, what: str, *, permanent: bool, down: bool = False, alone: bool = False) -> NoReturn:
         if code == _CLOSING:
             self._drop()
         reason = f"邮件服务器不收{what}：{code} {_said(words)}".rstrip()
-        raise DeliveryError(reason, permanent=permanent, down=down or code == _CLOSING)
+        raise DeliveryError(reason, permanent=permanent, down=down or code == _CLOSING, alone=alone)
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -218,8 +222,9 @@ def _why(error: BaseException | None) -> str:
 
 
 def _said(words: bytes | str) -> str:
-    """Return a server's answer as one short line."""
-    return _line(words.decode(errors="replace") if isinstance(words, bytes) else words)[:160]
+    """Return a server's answer as one short line that names nobody."""
+    line = _line(words.decode(errors="replace") if isinstance(words, bytes) else words)
+    return _SOMEBODY.sub(lambda found: shortened(found[0]), line)[:160]
 
 
 class Folder:

@@ -38,15 +38,16 @@ class DeliveryError(Exception):
     """A message was not taken; `reason` says why in words that may be shown on the desk, without secrets.
 
     `permanent`: this address or this message will never be taken. `down`: the whole channel is unreachable, so that nothing else need be tried for now
-    and the try does not count. Neither: try this one again later.
+    and the try does not count. Neither: try this one again later; with `alone` that is about this address only and says nothing of the channel.
     """
 
-    def __init__(self, reason: str, *, permanent: bool = False, down: bool = False) -> None:
+    def __init__(self, reason: str, *, permanent: bool = False, down: bool = False, alone: bool = False) -> None:
         """Keep the reason and what it means for the next try."""
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
         self.down = down
+        self.alone = alone
 
 
 class Channel(Protocol):

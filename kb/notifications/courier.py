@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.errors import IndexerError
 from kb import mailer
-from kb.notifications import bots, outages, spreading, webhooks
+from kb.notifications import bots, messages, outages, spreading, webhooks
 from kb.notifications.channels import DeliveryError
 from kb.notifications.letters import Writer, makes_link
 from kb.notifications.models import Message, Notice
@@ -100,6 +100,7 @@ class Courier:
                 self._channels = {**self._lasting, **webhooks.channels(self._services.db, self._services.now)}
                 if self._down != outages.read(self._outages):
                     outages.write(self._outages, self._down)  # the settings name a channel no more, or another courier was here before
+                self._note_waiting()
                 while not stop():
                     now = self._services.now()
                     spreading.spread(self._services.db, self._ways, now)
@@ -130,15 +131,20 @@ class Courier:
                 fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked meanwhile has the file open too
 
     def _due(self, now: datetime) -> list[Due]:
-        """Return what is to be sent now: of each notice its first message before the second of any, so that a thousand followers delay nobody else."""
+        """Return what is to be sent now: what was not tried yet before what was, so that addresses which take no mail for now delay nobody.
+
+        What goes to accounts (a link to set a password by waits for nobody's question) comes before what goes to askers, and of each notice the first message
+        before the second of any: a thousand followers delay nobody else either.
+        """
         self._pauses = {name: until for name, until in self._pauses.items() if now < until <= now + LONGEST_PAUSE}
         turn = func.row_number().over(partition_by=Message.notice_id, order_by=Message.id).label("turn")
-        waiting = select(Message.id, Message.channel, Message.tries, Message.notice_id, turn)
+        waiting = select(Message.id, Message.channel, Message.tries, Message.notice_id, Message.next_at, Message.user_id, turn)
         waiting = waiting.where(Message.ended_at.is_(None), spreading.due(Message.next_at, now), Message.channel.not_in(self._pauses))
         listed = waiting.subquery()
         columns = (listed.c.id, listed.c.channel, listed.c.tries, listed.c.notice_id)
+        order = (listed.c.tries > 0, listed.c.user_id.is_(None), listed.c.turn, listed.c.next_at, listed.c.id)
         with self._services.db.read() as session:
-            return [Due(*row) for row in session.execute(select(*columns).order_by(listed.c.turn, listed.c.id).limit(_BATCH))]
+            return [Due(*row) for row in session.execute(select(*columns).order_by(*order).limit(_BATCH))]
 
     def _carry(self, due: Due) -> None:
         """Write a message, send it, and mark what became of it."""
@@ -188,6 +194,9 @@ class Courier:
         elif error.permanent:
             self._mark(due, ended_as="dead", tries=due.tries + 1, error=error.reason)
             self._reached(due.channel)
+        elif error.alone:
+            self._try_later(due, error.reason)
+            self._reached(due.channel)
         else:
             self._try_later(due, error.reason)
             refused = self._refused_in_a_row.setdefault(due.channel, set())
@@ -214,6 +223,7 @@ class Courier:
         """Leave a channel alone for a while, the longer the more often it was tried in vain, and let the desk know."""
         now = self._services.now()
         tries = self._in_vain[channel] = self._in_vain.get(channel, 0) + 1
+        self._refused_in_a_row.pop(channel, None)
         self._pauses[channel] = now + min(rest(tries, self._chance()), LONGEST_PAUSE)
         self._note({**self._down, channel: Outage(self._down[channel].since if channel in self._down else now, reason)})
 
@@ -222,6 +232,13 @@ class Courier:
         self._in_vain.pop(channel, None)
         if channel in self._down:
             self._note({name: outage for name, outage in self._down.items() if name != channel})
+
+    def _note_waiting(self) -> None:
+        """Let no channel be told as away for which nothing waits any more: nobody would ever find that it is back."""
+        if self._down:
+            with self._services.db.read() as session:
+                waiting = {one.channel for one in messages.waiting(session)}
+            self._note({name: outage for name, outage in self._down.items() if name in waiting})
 
     def _note(self, down: dict[str, Outage]) -> None:
         if down != self._down:

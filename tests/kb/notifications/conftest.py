@@ -31,7 +31,7 @@ LOCAL = "127.0.0.1"
 
 
 class Post:
-    """What the server does with mail. `answers` are taken one for each recipient, then one for each mail; an empty list means yes.
+    """What the server does with mail. Answers are taken one for each sender, recipient and mail; an empty list means yes.
 
     An answer is a line of SMTP, or `stall` (nothing for as long as the test runs), `hang up` (the connection ends at once), `take and hang up` (after
     the mail has been taken, without a word).
@@ -39,6 +39,7 @@ class Post:
 
     def __init__(self) -> None:
         self.mails = []
+        self.senders: list[str] = []
         self.recipients: list[str] = []
         self.data: list[str] = []
         self.connections = 0
@@ -48,6 +49,12 @@ class Post:
         self.connections += 1
         session.host_name = hostname
         return responses
+
+    async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: ARG002, N802 - the same
+        answer = self.senders.pop(0) if self.senders else "250 OK"
+        if answer.startswith("250"):
+            envelope.mail_from = address
+        return answer
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: ARG002, N802 - the same
         answer = self.recipients.pop(0) if self.recipients else "250 OK"

@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from kb.notifications import courier as couriers
-from kb.notifications import messages, outages
+from kb.notifications import messages, outages, outbox
 from kb.notifications.channels import DeliveryError
 from kb.notifications.courier import LONGEST_PAUSE, LONGEST_REST, MOST_TRIES, Courier, rest
 from kb.notifications.models import Message, Notice
 from kb.tickets import history, lifecycle, shares
 from kb.tickets.models import Follower
 
-FULL = DeliveryError("450 mailbox busy")
+FULL = DeliveryError("450 mailbox busy", alone=True)
+LATER = DeliveryError("451 try later")
 GONE = DeliveryError("550 no such user", permanent=True)
 AWAY = DeliveryError("nobody answers", down=True)
 
@@ -197,12 +198,76 @@ def test_one_message_that_is_never_taken_stops_no_other_but_many_in_a_row_stop_t
         services.now.forward(seconds=70)
     assert len(said.sent) == 29
     assert not outages.read(services.config.data / "outages.json")
-    said.fails[""] = FULL
+    said.fails[""] = LATER
     happens(number, lifecycle.reply, "还在处理", "王敏")
     tried = len(said.tried)
     courier.work()
     assert len(said.tried) - tried <= 5
     assert "mail" in outages.read(services.config.data / "outages.json")
+
+
+def test_addresses_that_take_no_mail_for_now_delay_nobody_however_many(question, happens, courier, said, services, rows_of, crowd):
+    happens(crowd(30), lifecycle.reply, "正在处理", "王敏")
+    said.fails |= {f"p{one}@example.com": FULL for one in range(30)}
+    delays = []
+    for hour in range(6):
+        courier.work()
+        question({"c:1": f"lin{hour}@example.com"}, f"食堂{hour}号窗口几点开门")
+        services.now.forward(minutes=59)
+        courier.work()
+        delays.append(said.told[-1][1] == f"lin{hour}@example.com")
+        said.sent.clear()
+    assert all(delays)
+    assert outages.read(services.config.data / "outages.json") == {}
+
+
+def test_what_was_not_tried_yet_goes_before_what_was_refused(question, happens, courier, said, services, crowd):
+    happens(crowd(30), lifecycle.reply, "正在处理", "王敏")
+    said.fails |= {f"p{one}@example.com": LATER for one in range(30)}
+    for _ in range(20):
+        courier.work()
+        services.now.forward(minutes=6)
+    question({"c:1": "lin@example.com"}, "食堂几点开门")
+    services.now.forward(minutes=6)
+    tried = len(said.tried)
+    courier.work()
+    assert said.told == [("received", "lin@example.com")]
+    assert said.tried[tried] == said.sent[0].message_id
+
+
+def test_a_link_to_set_a_password_by_goes_out_before_what_askers_are_told(crowd, happens, courier, said, account, do, services):
+    happens(crowd(3), lifecycle.reply, "正在处理", "王敏")
+    wang = account("王敏")
+    do(lambda session: outbox.note_for(session, wang, outbox.Topic.RESET, services.now()))
+    courier.work()
+    assert said.sent[0].topic == "reset"
+
+
+def test_a_server_that_does_not_let_us_write_for_an_hour_costs_no_message(crowd, happens, services, post_office, ended):
+    from kb.mailer import Smtp  # noqa: PLC0415 - the real one, as below
+
+    happens(crowd(20), lifecycle.reply, "正在处理", "王敏")
+    with post_office() as (post, server):
+        post.recipients = ["554 5.7.1 Relay access denied"] * 60
+        one = Courier(services, {"mail": Smtp(server, ("知答", "help@example.com"), services.now)}, lambda: 0.5)
+        one.work()
+        assert "Relay access denied" in outages.read(services.config.data / "outages.json")["mail"].reason
+        for _ in range(40):
+            services.now.forward(minutes=6)
+            one.work()
+        assert len(post.mails) == 20
+    assert set(ended().values()) == {"sent"}
+
+
+def test_a_channel_for_which_nothing_waits_is_not_told_as_away(question, courier, said, services, do):
+    _, mine = question({"c:1": "lin@example.com"})
+    services.now.forward(minutes=2)
+    said.fails[""] = AWAY
+    courier.work()
+    assert "mail" in outages.read(services.config.data / "outages.json")
+    do(lambda session: messages.forget(session, list(mine.values()), None))
+    courier.work()
+    assert outages.read(services.config.data / "outages.json") == {}
 
 
 def test_one_channel_that_is_away_stops_no_other(question, happens, services, account):

@@ -117,20 +117,38 @@ def test_a_lone_half_of_a_character_ends_nothing(outgoing, now):
 @pytest.mark.parametrize(
     ("place", "answer", "meaning"),
     [
-        ("recipients", "550 no such user", (True, False)),
-        ("recipients", "450 mailbox busy", (False, False)),
-        ("recipients", "421 shutting down", (False, True)),
-        ("data", "554 looks like spam", (True, False)),
-        ("data", "451 try later", (False, False)),
-        ("data", "552 too large", (True, False)),
+        ("recipients", "550 no such user", (True, False, False)),
+        ("recipients", "450 mailbox busy", (False, False, True)),
+        ("recipients", "450 4.7.1 Greylisted", (False, False, True)),
+        ("recipients", "451 4.3.0 Temporary lookup failure", (False, False, False)),
+        ("recipients", "554 5.7.1 Access denied", (False, False, False)),
+        ("recipients", "550 relaying not permitted", (False, False, False)),
+        ("recipients", "421 shutting down", (False, True, False)),
+        ("data", "554 looks like spam", (True, False, False)),
+        ("data", "451 try later", (False, False, False)),
+        ("data", "552 too large", (True, False, False)),
     ],
 )
 def test_a_refusal_says_whether_it_is_for_good_for_now_or_for_everything(post_office, smtp, outgoing, place, answer, meaning):
     with post_office() as (post, server):
         getattr(post, place).append(answer)
         error = refused(smtp(server), outgoing())
-        assert (error.permanent, error.down) == meaning
+        assert (error.permanent, error.down, error.alone) == meaning
         assert answer[:3] in error.reason
+
+
+def test_what_a_server_answers_is_told_without_the_address_that_it_quotes(post_office, smtp, outgoing):
+    with post_office() as (post, server):
+        post.recipients.append("450 4.2.0 <lin@example.com>: Recipient address rejected: Greylisted, RCPT TO:lin@example.com")
+        error = refused(smtp(server), outgoing())
+    assert error.reason.endswith("450 4.2.0 <l***@example.com>: Recipient address rejected: Greylisted, RCPT TO:l***@example.com")
+
+
+def test_a_sender_who_is_not_taken_for_now_stops_everything_for_now(post_office, smtp, outgoing):
+    with post_office() as (post, server):
+        post.senders.append("452 4.3.1 insufficient storage")
+        error = refused(smtp(server), outgoing())
+    assert (error.permanent, error.down) == (False, True)
 
 
 def test_after_a_refusal_the_next_mail_goes_out_by_the_same_connection(post_office, smtp, outgoing):

@@ -39,9 +39,9 @@ log = structlog.get_logger()
 TEAM = "team"
 """The address of a message to a group: its bot knows where that is."""
 A_DAY = 20
-"""Mails in a day to an address that somebody wrote into a contact: nobody has shown that it is theirs."""
+"""Receipts in a day to an address that somebody wrote into a contact: nobody has shown that it is theirs. An answer is never kept back for others' sake."""
 ADDRESSES = 3
-"""Addresses that one share may have told in a day: whoever changes theirs more often is writing to others."""
+"""Addresses that one share may have its receipt sent to in a day: whoever changes theirs more often is writing to others."""
 TOO_FAR = timedelta(hours=2)
 """What is due later than this from now is due: nothing waits so long, so the clock was set back."""
 _AGAIN_AFTER = timedelta(minutes=10)
@@ -114,7 +114,8 @@ def _write(session: Session, notice: Notice, ways: Ways, now: datetime) -> None:
     found: dict[tuple[str, str], Recipient] = {}
     for one in recipients(session, notice, ways):
         found.setdefault((one.channel, one.address.lower()), one)
-    full = _told_enough(session, [one for one in found.values() if not one.proven], now)
+    receipt = notice.kind == Topic.RECEIVED
+    full = _told_enough(session, [one for one in found.values() if receipt and not one.proven], now)
     rows = [_row(notice, one, ways, now, full=not one.proven and not full.isdisjoint({one.address, one.follower_id})) for one in found.values()]
     if rows:
         session.execute(insert(Message), rows)
@@ -133,7 +134,7 @@ def _row(notice: Notice, one: Recipient, ways: Ways, now: datetime, *, full: boo
         "tries": 0,
         "ended_at": now if full else None,
         "ended_as": "void" if full else "",
-        "error": "今天发给这个未核实的邮箱（或由这个提问发出）的已经够多" if full else "",
+        "error": "今天发给这个未核实的邮箱（或由这个提问发出）的回执已经够多" if full else "",
     }
 
 
@@ -277,13 +278,14 @@ def _level(session: Session, level: str) -> list[User]:
 
 
 def _told_enough(session: Session, unproven: Collection[Recipient], now: datetime) -> set[object]:
-    """Return the addresses, and the ids of the shares, that have had their mails of this day."""
+    """Return the addresses, and the ids of the shares, that have had their receipts of this day."""
     if not unproven:
         return set()
     today = and_(Message.created_at > now - timedelta(days=1), Message.created_at < now + TOO_FAR, Message.channel == MAIL, Message.ended_as != "void")
-    sent = select(Message.address).where(Message.address.in_({one.address for one in unproven}), Message.user_id.is_(None), today).group_by(Message.address)
+    receipts = select(Notice.id).where(Notice.id == Message.notice_id, Notice.kind == Topic.RECEIVED.value).exists()
+    sent = select(Message.address).where(Message.address.in_({one.address for one in unproven}), today, receipts).group_by(Message.address)
     full: set[object] = set(session.scalars(sent.having(func.count() >= A_DAY)))
-    of_share = select(Message.follower_id, Message.address).where(Message.follower_id.in_({one.follower_id for one in unproven}), today).distinct()
+    of_share = select(Message.follower_id, Message.address).where(Message.follower_id.in_({one.follower_id for one in unproven}), today, receipts).distinct()
     told: dict[int | None, set[str]] = {}
     for follower, address in session.execute(of_share):
         told.setdefault(follower, set()).add(address)

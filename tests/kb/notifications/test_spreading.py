@@ -161,7 +161,30 @@ def test_one_address_is_told_a_reply_once_however_many_shares_have_it(question, 
     assert told() == mail("replied", "lin@example.com")
 
 
-def test_nobody_is_sent_more_than_a_days_mails_through_an_address_that_others_wrote_down(question, told, services, ended):
+def test_whoever_is_drowned_in_receipts_by_others_is_told_their_answer_and_their_later_receipts(question, told, happens, services):
+    number, _ = question({"c:mine": "lin@example.com"})
+    for other in range(A_DAY + 5):
+        question({f"c:{other}": "lin@example.com"}, f"问题 {other}")
+    told.twice = True  # each share has its receipt
+    told()
+    told.twice = False
+    happens(number, lifecycle.resolve, "王敏", body="重开机")
+    assert told() == mail("resolved", "lin@example.com")
+    services.now.forward(days=1)
+    question({"c:mine": "lin@example.com"}, "食堂几点开门")
+    assert told() == mail("received", "lin@example.com")
+
+
+def test_an_answer_is_told_at_the_last_of_many_addresses(question, told, happens):
+    number, _ = question({"c:1": ""})
+    for address in [f"typo{n}@example.com" for n in range(5)]:
+        happens(number, lambda ticket, now, address=address: shares.add_details(ticket.followers[0], "", address, now))
+        told()
+    happens(number, lifecycle.resolve, "王敏", body="重开机")
+    assert told() == mail("resolved", "typo4@example.com")
+
+
+def test_nobody_is_sent_more_than_a_days_receipts_through_an_address_that_others_wrote_down(question, told, services, ended):
     for number in range(A_DAY + 5):
         question({f"c:{number}": "Victim@example.com"}, f"问题 {number}")
     services.now.forward(minutes=2)

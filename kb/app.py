@@ -29,6 +29,7 @@ import kb.tickets.desk_ticket
 import kb.tickets.pages
 import kb.widget.admin
 import kb.widget.api
+import kb.widget.frame
 import kb.widget.pages
 from kb.accounts.roles import Right
 from kb.tickets import shares
@@ -84,6 +85,7 @@ def create_app(services: Services) -> Flask:
         kb.accounts.account,
         kb.accounts.admin,
         kb.widget.admin,
+        kb.widget.frame,
         kb.notifications.pages,
         health,
     ):

@@ -43,6 +43,7 @@ NEEDS: dict[str, Right | Gate] = {
     "search_api.suggest": Gate.PUBLIC,
     "search_api.suggestions": Gate.PUBLIC,
     "site_api.of_page": Gate.PUBLIC,
+    "site_frame.frame": Gate.PUBLIC,
     "widget.script": Gate.PUBLIC,
     "widget.demo": Gate.PUBLIC,
     "tickets.mine": Gate.PUBLIC,

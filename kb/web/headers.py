@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from flask import request
 
 from kb.web import authorisation
+from kb.web.visitor import visitor
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flask import Flask
     from flask.wrappers import Response
 
@@ -18,9 +21,15 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
+_NO_FRAME = "frame-ancestors 'none'"
 _PERMISSIONS = "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"
 
 _PERSONAL = ("/mine", "/t/", "/sign-in", "/forgot", "/unsubscribe", "/api/v1/tickets", "/api/v1/intents")
+
+
+def framed_by(origins: Collection[str]) -> str:
+    """Return the policy of a page without scripts that these origins, exactly, and we may put in a frame."""
+    return CONTENT_SECURITY_POLICY.replace("script-src 'self'", "script-src 'none'").replace(_NO_FRAME, " ".join(["frame-ancestors 'self'", *sorted(origins)]))
 
 
 def install(app: Flask, config: Config) -> None:
@@ -49,5 +58,9 @@ def install(app: Flask, config: Config) -> None:
 
 
 def _personal() -> bool:
-    """Tell whether an answer is for one person's eyes: all that is not open to everybody, and what is so under an address that only one person has."""
-    return not authorisation.is_public() or request.path.startswith(_PERSONAL) or "i" in request.args
+    """Tell whether an answer is for one person's eyes.
+
+    So is all that is not open to everybody, what is so under an address that only one person has, and what a site's people are shown.
+    """
+    addressed = request.path.startswith(_PERSONAL) or "i" in request.args
+    return addressed or not authorisation.is_public() or visitor().site is not None

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 PERSON_COOKIE_DAYS = 180
 _POLLED = frozenset({"desk.counts", "tickets_api.ticket"})
 """Addresses that open pages ask whether or not somebody is there, so they keep no session alive."""
+_COOKIELESS = "site_frame.frame"
+"""The page that stands in frames of other sites, where a browser keeps no cookie of ours."""
 _MAX_VISITOR = 100
 _VISITOR_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -78,7 +80,8 @@ def install(app: Flask, services: Services) -> None:
 
     @app.after_request
     def _give_cookie(response: Response) -> Response:
-        if response.mimetype == "text/html" and request.method == "GET" and _person_cookie(services) not in request.cookies and response.status_code == 200:  # noqa: PLR2004
+        wanted = response.mimetype == "text/html" and request.method == "GET" and request.endpoint != _COOKIELESS
+        if wanted and _person_cookie(services) not in request.cookies and response.status_code == 200:  # noqa: PLR2004
             response.set_cookie(
                 _person_cookie(services),
                 secrets.token_urlsafe(24),

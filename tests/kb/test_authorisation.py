@@ -123,6 +123,7 @@ TABLE = {
     ("GET", "/metrics"): EVERYBODY,
     ("GET", "/widget/v1.js"): EVERYBODY,
     ("GET", "/widget/demo"): EVERYBODY,
+    ("GET", "/widget/frame"): dict.fromkeys(CAST, 404),  # of no site
     ("GET", "/favicon.ico"): dict.fromkeys(CAST, 301),
     ("GET", "/static/<path:filename>"): EVERYBODY,
 }

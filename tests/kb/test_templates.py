@@ -44,6 +44,7 @@ def test_every_template_is_shown_by_some_page(app, services, asker, agent, admin
     administrator.submit("/admin/people", "/admin/people", name="新来的")
     administrator.submit("/admin/sites", "/admin/sites", name="travel", origins="https://travel.example.com")
     administrator.submit("/admin/sites/travel", "/admin/sites/travel/key", alg="HS256")
+    asker.get("/widget/frame?site=travel")
     pages_only = [path for path in TEMPLATES.rglob("*.html") if path.parent.name != "email"]  # tests/kb/notifications/test_letters.py reads the mails
     assert shown == {path.relative_to(TEMPLATES).as_posix() for path in pages_only}
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from kb.widget import registering
+from kb.widget.registering import Terms
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -51,6 +54,14 @@ def test_no_page_needs_inline_script_or_style(asker, read, path):
 @pytest.mark.parametrize("path", ["/mine", "/desk", "/analytics", "/account", "/admin", "/sign-in", "/forgot", "/search?q=发票&i=abc"])
 def test_what_is_for_one_persons_eyes_is_never_kept(administrator, path):
     assert administrator.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_what_a_sites_people_are_shown_is_never_kept(asker, services):
+    with services.db.write() as session:
+        registering.add(session, "老周", "travel", Terms(("https://travel.example.com",)), [], services.now())
+    services.sites.look()
+    assert asker.get("/api/v1/search?q=发票", headers={"X-Zhida-Site": "travel"}).headers["Cache-Control"] == "no-store"
+    assert asker.get("/api/v1/search?q=发票").headers["Cache-Control"] == "no-cache"
 
 
 def test_a_ticket_page_is_neither_kept_nor_named_to_other_sites(asker, ticket):

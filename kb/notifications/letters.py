@@ -24,7 +24,7 @@ from kb.notifications.models import Mute, Notice
 from kb.notifications.muting import Subject
 from kb.notifications.outbox import Topic
 from kb.search.answer import answer
-from kb.tickets import lifecycle, shares
+from kb.tickets import countdown, lifecycle, shares
 from kb.tickets.models import Follower, Ticket, TicketEvent
 from kb.tickets.queue import FAR, View
 from kb.tickets.sla import clocks, round_of
@@ -112,7 +112,7 @@ class Writer:
             share = spreading.onward(session, session.get_one(Follower, message.follower_id))
             if not _still_wants(session, share, message):
                 return None
-            content, about = self._to_asker(session, topic, share, event, published), Subject(share=message.follower_id)
+            content, about = self._to_asker(session, topic, share, event, published, now), Subject(share=message.follower_id)
         elif message.user_id is not None:
             user = session.get_one(User, message.user_id)
             if user.disabled_at is not None or user.mail != message.address:
@@ -137,10 +137,10 @@ class Writer:
         ticket = f"T-{notice.ticket_number}" if notice.ticket_number is not None else ""
         return Outgoing(message.message_id, message.address, notice.kind, letter, sub, site, ticket)
 
-    def _to_asker(self, session: Session, topic: Topic, share: Follower, event: TicketEvent | None, published: Published) -> Content | None:
+    def _to_asker(self, session: Session, topic: Topic, share: Follower, event: TicketEvent | None, published: Published, now: datetime) -> Content | None:
         ticket = share.ticket
         if topic is Topic.RECEIVED and ticket.open and share.waiting:
-            return self._received(share)
+            return self._received(share, now)
         if topic is Topic.REOPENED and event is not None and ticket.open and share.waiting:
             return self._reopened(share, event)
         if event is None or topic is Topic.REOPENED or not shares.may_read(share, event):
@@ -151,13 +151,15 @@ class Writer:
             return self._resolved(session, share, event, published) if not ticket.open and ticket.closed_as in {"", "expired"} else None
         return self._replied(share, event)
 
-    def _received(self, share: Follower) -> Content:
+    def _received(self, share: Follower, now: datetime) -> Content:
         others = share.ticket.waiting - 1
+        expected = countdown.expected(share, self._policies, now, asked=False)
         stranger = () if spreading.account_of(share.person) is not None else ("这不是你提的？点最下面的链接，就不会再收到。",)
         return self._for_asker(
             share,
             "已记下",
             f"你的提问“{quoted(share.wording)}”已记下，编号 {share.ticket.name}。{f'另有 {others} 位同事在等同一个答案。' if others > 0 else ''}",
+            facts=(f"{expected.words}。",) if expected else (),
             steps=("有了回复或答案，会再发邮件给你。", "想补充单号、提示或截图：打开上面的页面。", *stranger),
         )
 

@@ -13,6 +13,7 @@ from kb.search import contract
 from kb.search.answer import answer, as_json
 from kb.search.answerability import Verdict
 from kb.search.intents import Trigger
+from kb.tickets import countdown
 from kb.tickets.intake import Finished, record
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from indexer.published import Published
     from kb.search.answer import Answer
     from kb.services import Services
+    from kb.tickets.countdown import Expected
     from kb.tickets.intake import Receipt
     from kb.tickets.public import Reply
 
@@ -68,11 +70,16 @@ def blueprint(services: Services) -> Blueprint:
             if turn.stored is not None:
                 return turn.stored
 
+            def told(session: Session, receipt: Receipt) -> tuple[dict[str, Any], int]:
+                expected = countdown.of_receipt(session, receipt.token, services.policies, services.now())
+                return receipt_json(receipt, expected, services.config.base_url), 201 if receipt.new else 200
+
             def keep(session: Session, receipt: Receipt) -> None:
-                turn.keep(session, *_told(receipt, services.config.base_url))
+                turn.keep(session, *told(session, receipt))
 
             receipt = record(services.db, published, finished, services.now(), services.config.tickets_per_hour, keep if turn.keyed else None)
-            body, status = _told(receipt, services.config.base_url)
+            with services.db.read() as session:
+                body, status = told(session, receipt)
             return jsonify(body), status
 
     @views.get("/suggest")
@@ -108,15 +115,11 @@ def asked_answer(published: Published, *, limit: int = 10) -> Answer:
     return answer(published, clean(request.args.get("q", "")), limit=limit, module=module, audience=visitor().audience, typing=typing)
 
 
-def receipt_json(receipt: Receipt, base_url: str) -> dict[str, Any]:
-    """Return what became of a question in the form of the contract."""
+def receipt_json(receipt: Receipt, expected: Expected | None, base_url: str) -> dict[str, Any]:
+    """Return what became of a question, and what its person may expect, in the form of the contract."""
     ticket = None if receipt.number is None else {"number": receipt.number, "url": f"{base_url}/t/{receipt.token}", "followers": receipt.followers}
-    body: dict[str, Any] = {"verdict": receipt.verdict.value, "ticket": ticket}
+    body: dict[str, Any] = {"verdict": receipt.verdict.value, "ticket": ticket} | ({"expected": expected.as_json()} if expected else {})
     return body | {"limited": True} if receipt.limited else body
-
-
-def _told(receipt: Receipt, base_url: str) -> tuple[dict[str, Any], int]:
-    return receipt_json(receipt, base_url), 201 if receipt.new else 200
 
 
 def _reply_json(reply: Reply) -> dict[str, Any]:

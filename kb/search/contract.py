@@ -46,11 +46,12 @@ TICKET_OF_RECEIPT = record(
         "followers": number("How many people ask this, this one included."),
     }
 )
+EXPECTED = record({"what": text("reply or solution"), "at": maybe(moment("By when.")), "late": flag("That has passed."), "words": text("In words.")})
 RECEIPT = Named(
     "Receipt",
     record(
         {"verdict": VERDICT, "ticket": maybe(TICKET_OF_RECEIPT)},
-        optional={"limited": flag("Counted, but no ticket: this person had as many as an hour allows, or works here.")},
+        optional={"expected": EXPECTED, "limited": flag("Counted, but no ticket: this person had as many as an hour allows, or works here.")},
     ),
 )
 _ANSWER = Named(

@@ -12,6 +12,7 @@ from kb.errors import InvalidRequestError
 from kb.search.answerability import Verdict
 from kb.search.api import asked_answer
 from kb.search.intents import Trigger
+from kb.tickets import countdown
 from kb.tickets.intake import Finished, receipt_of, record
 from kb.web.forms import clean
 from kb.web.visitor import visitor
@@ -35,6 +36,8 @@ def blueprint(services: Services) -> Blueprint:
         said = asked_answer(published)
         intent_id = request.args.get("i", "")[:64]
         receipt = receipt_of(services.db, intent_id, visitor().person) if intent_id and visitor().person else None
+        with services.db.read() as session:
+            expected = countdown.of_receipt(session, receipt.token, services.policies, services.now()) if receipt else None
         public = services.public_replies.matching(published, said.question.text) if said.verdict is not Verdict.EMPTY else None
         found_in = {hit.article.module for hit in said.hits}
         template = "search/results.html" if request.args.get("part") == "results" else "search/search.html"
@@ -43,6 +46,7 @@ def blueprint(services: Services) -> Blueprint:
             said=said,
             query=clean(request.args.get("q", "")),
             receipt=receipt,
+            expected=expected,
             public=public,
             published=published,
             module=request.args.get("module", ""),

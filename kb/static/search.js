@@ -96,10 +96,10 @@ function announce() {
 }
 
 // Builds templates/search/receipt.html from the API's answer: where cookies are blocked the results page cannot know whose question it was.
-function receiptOf({ verdict, ticket }, intent_id) {
+function receiptOf({ verdict, ticket, expected }, intent_id) {
   const path = new URL(ticket.url, location.href).pathname;
   const others = ticket.followers > 1 ? `另有 ${ticket.followers - 1} 位同事在等同一个答案。` : "";
-  const words = make("p", {}, `${others}有人回复后，这里和“我的提问”会提醒你。`);
+  const words = make("p", {}, `${others}${expected ? `${expected.words}。` : ""}有人回复后，这里和“我的提问”会提醒你。`);
   const undo = make("button", { className: "link", type: "button" }, "撤销");
   const actions = make("div", { className: "actions" }, make("a", { href: `${path}#details` }, "补充说明"), undo);
   undo.onclick = () => withdraw(words, actions, path.split("/").pop(), intent_id);

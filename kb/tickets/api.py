@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from indexer.published import Published
     from kb.services import Services
-    from kb.tickets.countdown import Expected
     from kb.tickets.intake import Receipt
     from kb.tickets.models import Attachment, Follower
     from kb.tickets.progress import Entry, Line
@@ -53,7 +52,8 @@ def blueprint(services: Services) -> Blueprint:
         with services.db.read() as session:
             mine = _reached(session, token)
             told = _told(mine, token, services.library.current(), services.config.base_url)
-            return jsonify(told | {"expected": _expected(countdown.expected(mine, services.policies, services.now(), asked=told["asked"] is not None))})
+            expected = countdown.expected(mine, services.policies, services.now(), asked=told["asked"] is not None)
+            return jsonify(told | {"expected": expected.as_json() if expected else None})
 
     @views.post("/tickets/<token>/<action>")
     @described(contract.ACT)
@@ -262,14 +262,6 @@ def _told(mine: Follower, token: str, published: Published, base_url: str) -> di
         "satisfaction": mine.satisfaction,
         "url": f"{base_url}/t/{token}",
     }
-
-
-def _expected(found: Expected | None) -> dict[str, Any] | None:
-    """Return what a person may expect next, None when nothing is promised."""
-    if found is None:
-        return None
-    words = "。".join(filter(None, (found.words, found.resting)))
-    return {"what": found.what, "at": found.at.isoformat() if found.at else None, "late": found.late, "words": words}
 
 
 def _entry(entry: Entry, published: Published, base_url: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kb.files import MAX_NAME
 from kb.reading.contract import CURSOR, NEXT
-from kb.search.contract import QUESTION, TICKET_OF_RECEIPT, VERDICT
+from kb.search.contract import EXPECTED, QUESTION, TICKET_OF_RECEIPT, VERDICT
 from kb.tickets.progress import Stage
 from kb.tickets.shares import MAX_CONTACT, MAX_TEXT, MAX_WORD
 from kb.tickets.standing import Kind, State
@@ -74,9 +74,7 @@ _TICKET = Named(
             "contact": text("How this person can be reached, as they wrote it."),
             "satisfaction": maybe(number("From 1 to 5.", 1, 5)),
             "url": text("The page of this person alone."),
-            "expected": maybe(
-                record({"what": text("reply or solution"), "at": maybe(moment("By when.")), "late": flag("That has passed."), "words": text("In words.")})
-            ),
+            "expected": maybe(EXPECTED),
         }
     ),
 )

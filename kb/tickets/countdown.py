@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kb.tickets import shares
 from kb.tickets.sla import clocks, round_of
@@ -14,6 +14,8 @@ from kb.web.wording import moment
 if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
+
+    from sqlalchemy.orm import Session
 
     from kb.tickets.models import Follower, Ticket
     from kb.tickets.sla import Clock, Clocks, Policies, Promise
@@ -51,6 +53,15 @@ class Expected:
     late: bool
     words: str
     resting: str = ""
+
+    @property
+    def sentences(self) -> str:
+        """All of it, without the last full stop."""
+        return "。".join(filter(None, (self.words, self.resting)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it in the form of the API."""
+        return {"what": self.what, "at": self.at.isoformat() if self.at else None, "late": self.late, "words": self.sentences}
 
 
 def of_row(ticket: Ticket, policies: Policies, now: datetime) -> Countdown | None:
@@ -98,6 +109,11 @@ def expected(mine: Follower, policies: Policies, now: datetime, *, asked: bool) 
         before = "比预计的晚了" if mine.joined_at < found.next.due_at else "前面的同事也在等"
         return Expected(what, found.next.due_at, late=True, words=f"{before}，{_told(ticket)}；有进展会马上告诉你", resting=resting)
     return Expected(what, found.next.due_at, late=False, words=f"预计{_by(found.next.due_at, now, policies.hours.zone)}前{deed}", resting=resting)
+
+
+def of_receipt(session: Session, token: str, policies: Policies, now: datetime) -> Expected | None:
+    """Return what somebody may expect who is given a receipt for their share, None for "", which is no receipt."""
+    return expected(shares.share(session, token), policies, now, asked=False) if token else None
 
 
 def _line(ticket: Ticket, found: Clocks, clock: Clock, policies: Policies, now: datetime) -> Countdown:

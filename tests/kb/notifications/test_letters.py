@@ -290,3 +290,8 @@ def test_reset_links_of_somebody_disabled_meanwhile_are_not_sent(letters, accoun
     do(lambda session: outbox.note_for(session, wang, Topic.RESET, services.now()))
     do(lambda session: setattr(sign_in.find_user(session, "王敏"), "disabled_at", services.now()))
     assert letters() == {}
+
+
+def test_who_asked_is_told_by_mail_what_their_page_says_they_may_expect(question, letters):
+    question({"c:1": "lin@example.com"})
+    assert "\n预计 11月23日（周一）09:00 前回复。\n" in letters()["received", "lin@example.com"].text

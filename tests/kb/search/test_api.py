@@ -173,10 +173,18 @@ def test_an_intent_is_created_once_and_then_repeated(asker):
     again = asker.ask("打印机卡纸怎么处理", intent_id="one")
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json == again.json
-    assert set(first.json) == {"verdict", "ticket"}
+    assert set(first.json) == {"verdict", "ticket", "expected"}
     assert set(first.json["ticket"]) == {"number", "url", "followers"}
     assert first.json["ticket"]["url"].startswith("http://localhost/t/")
     assert (first.json["verdict"], first.json["ticket"]["followers"]) == ("unanswered", 1)
+
+
+def test_whoever_is_given_a_receipt_is_told_what_to_expect_in_the_words_of_their_page(asker):
+    asked = asker.ask("打印机卡纸怎么处理", intent_id="one").json
+    token = asked["ticket"]["url"].rpartition("/")[2]
+    assert asked["expected"] == asker.get(f"/api/v1/tickets/{token}").json["expected"]
+    assert asked["expected"]["words"].startswith("预计 11月23日（周一）09:00 前回复。")
+    assert "expected" not in asker.ask("会议室的投影仪不亮", "leave").json, "who saw no receipt waits for nothing"
 
 
 @pytest.mark.parametrize("trigger", ["enter", "open", "unsolved", "leave", "idle", "next"])

@@ -14,6 +14,7 @@ def test_without_javascript_a_question_is_posted_redirected_and_shown_with_its_r
     assert posted.status_code == 303
     page = read(asker.get(posted.location).text)
     assert "已替你记下（T-1001）" in page.text
+    assert "预计 11月23日（周一）09:00 前回复。现在是休息时间，客服 11月23日（周一）08:30 上班。有人回复后，这里和“我的提问”会提醒你。" in page.text
     assert [link for link in page.links if link.startswith("/t/")]
     assert page.form("/search", {"q": ""})["fields"]["q"] == UNANSWERED
 

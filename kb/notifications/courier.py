@@ -22,6 +22,7 @@ from kb.notifications.channels import DeliveryError
 from kb.notifications.letters import Writer, makes_link
 from kb.notifications.models import Message, Notice
 from kb.notifications.outages import Outage
+from kb.notifications.outbox import Topic
 
 if TYPE_CHECKING:
     import threading
@@ -54,6 +55,7 @@ class Due(NamedTuple):
     channel: str
     tries: int
     notice_id: int
+    kind: str
 
 
 def rest(tries: int, chance: float) -> timedelta:
@@ -138,10 +140,11 @@ class Courier:
         """
         self._pauses = {name: until for name, until in self._pauses.items() if now < until <= now + LONGEST_PAUSE}
         turn = func.row_number().over(partition_by=Message.notice_id, order_by=Message.id).label("turn")
-        waiting = select(Message.id, Message.channel, Message.tries, Message.notice_id, Message.next_at, Message.user_id, turn)
+        waiting = select(Message.id, Message.channel, Message.tries, Message.notice_id, Message.next_at, Message.user_id, Notice.kind, turn)
+        waiting = waiting.join(Notice, Notice.id == Message.notice_id)
         waiting = waiting.where(Message.ended_at.is_(None), spreading.due(Message.next_at, now), Message.channel.not_in(self._pauses))
         listed = waiting.subquery()
-        columns = (listed.c.id, listed.c.channel, listed.c.tries, listed.c.notice_id)
+        columns = (listed.c.id, listed.c.channel, listed.c.tries, listed.c.notice_id, listed.c.kind)
         order = (listed.c.tries > 0, listed.c.user_id.is_(None), listed.c.turn, listed.c.next_at, listed.c.id)
         with self._services.db.read() as session:
             return [Due(*row) for row in session.execute(select(*columns).order_by(*order).limit(_BATCH))]
@@ -152,9 +155,11 @@ class Courier:
         if channel is None:
             self._mark(due, ended_as="void", error="这个渠道已从设置里去掉")
             return
+        self._count(due, due.tries + 1)
         try:
             outgoing = self._written(due)
         except (SQLAlchemyError, IndexerError, OSError):
+            self._count(due, due.tries)
             raise
         except Exception as error:  # a letter that cannot be written must not keep others from being sent
             log.exception("letter_failed", message=due.id)
@@ -190,6 +195,7 @@ class Courier:
     def _refused(self, due: Due, error: DeliveryError) -> None:
         log.warning("not_told", channel=due.channel, message=due.id, permanent=error.permanent, down=error.down)
         if error.down:
+            self._count(due, due.tries)
             self._pause(due.channel, error.reason)
         elif error.permanent:
             self._mark(due, ended_as="dead", tries=due.tries + 1, error=error.reason)
@@ -203,6 +209,11 @@ class Courier:
             refused.add(due.id)
             if len(refused) >= _IN_A_ROW:
                 self._pause(due.channel, error.reason)
+
+    def _count(self, due: Due, tries: int) -> None:
+        """Note how often word of a resolution was sent, before it is read whether it still holds: it is taken back before this, or not at all."""
+        if due.kind == Topic.RESOLVED:
+            self._mark(due, tries=tries)
 
     def _try_later(self, due: Due, reason: str) -> None:
         tries = due.tries + 1

@@ -91,9 +91,9 @@ def forget_old(session: Session, now: datetime) -> int:
 
 
 def was_sent(session: Session, event_id: int) -> bool:
-    """Tell whether somebody who asked has been sent word of an event."""
-    told = select(Message.id).join(Notice, Notice.id == Message.notice_id).where(Notice.event_id == event_id, Message.ended_as == "sent")
-    return session.scalar(told.where(Message.follower_id.is_not(None)).limit(1)) is not None
+    """Tell whether somebody who asked has been sent word of an event, or may have been: it is on its way, or was cut there."""
+    told = select(Message.id).join(Notice, Notice.id == Message.notice_id).where(Notice.event_id == event_id, Message.follower_id.is_not(None))
+    return session.scalar(told.where((Message.ended_as == "sent") | ((Message.ended_as != "void") & (Message.tries > 0))).limit(1)) is not None
 
 
 def export(session: Session, followers: Collection[int], user: int | None) -> list[dict[str, Any]]:

@@ -428,6 +428,52 @@ def test_a_resolution_that_was_sent_cannot_be_taken_back(question, happens, cour
         do(undo)
 
 
+@pytest.fixture
+def take_back(do, services):
+    """Take back the resolution of a ticket; tell whether that was allowed."""
+    from kb.errors import ConflictError  # noqa: PLC0415 - only here is anything refused
+
+    def undo(number):
+        def step(session):
+            ticket = history.find(session, number)
+            (event,) = [event for event in ticket.events if event.kind == "resolved"]
+            lifecycle.undo(session, ticket, event.id, "王敏", services.now())
+
+        try:
+            do(step)
+        except ConflictError:
+            return False
+        return True
+
+    return undo
+
+
+def test_a_resolution_that_was_cut_on_its_way_may_have_arrived_and_cannot_be_taken_back(question, happens, courier, said, take_back):
+    number, _ = question({"c:1": "lin@example.com"})
+    happens(number, lifecycle.resolve, "王敏", body="重开机")
+    said.fails[""] = LATER
+    courier.work()
+    assert not take_back(number)
+
+
+def test_a_resolution_is_taken_back_as_long_as_its_server_is_away(question, happens, courier, said, take_back):
+    number, _ = question({"c:1": "lin@example.com"})
+    happens(number, lifecycle.resolve, "王敏", body="重开机")
+    said.fails[""] = AWAY
+    courier.work()
+    assert take_back(number)
+
+
+def test_a_resolution_is_taken_back_before_it_is_sent_or_not_at_all(question, happens, courier, said, take_back):
+    number, _ = question({"c:1": "lin@example.com"})
+    happens(number, lifecycle.resolve, "王敏", body="重开机")
+    send, allowed = said.send, []
+    said.send = lambda outgoing: (allowed.append(take_back(number)), send(outgoing))
+    courier.work()
+    assert allowed == [False]
+    assert said.told == [("resolved", "lin@example.com")]
+
+
 def test_a_server_that_refuses_stalls_and_hangs_up_gets_every_message_in_the_end(crowd, happens, services, post_office, ended):
     from kb.mailer import Smtp  # noqa: PLC0415 - the real one, only here
 

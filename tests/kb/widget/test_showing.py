@@ -119,3 +119,17 @@ def test_people_of_a_site_are_themselves_and_nobody_else(client, restricted, vou
     assert len(set(urls)) == 4
     again = client("/api/v1/intents", "plain", {"intent_id": "i9", **question}, sub="e-7").json["ticket"]
     assert (again["url"], again["followers"]) == (urls[1], 4)
+
+
+def test_no_token_stands_in_a_log_or_an_answer(app, services, register, vouch, log):
+    register(services)
+    sign = vouch(services)
+    opened = app.test_client()
+    for claims in ({}, {"exp": 1}, {"sub": ""}, {"iss": "hr"}):
+        headers = sign(**claims)
+        token = headers["Authorization"].removeprefix("Bearer ")
+        answers = [opened.get("/api/v1/search?q=发票", headers=headers), opened.post("/api/v1/intents", json={}, headers=headers)]
+        answers.append(opened.get(f"/api/v1/search?q=发票&token={token}&access_token={token}"))
+        for part in token.split("."):
+            assert part not in log()
+            assert not any(part in answer.text for answer in answers)

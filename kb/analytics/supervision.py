@@ -7,7 +7,6 @@ complaints.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -139,13 +138,13 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a complaint's course: by when it is due, on which working day that is, and when it was done.
+    """One step of a complaint's course: by when it is due, how many seconds that was promised to take, and when it was done.
 
     `due_at` is None when nothing is promised and while time does not count. `needless`: it ended before this was due.
     """
 
     due_at: datetime | None
-    day: int | None
+    within: float | None
     done_at: datetime | None
     late: bool
     needless: bool = False
@@ -318,22 +317,19 @@ def _complaint(one: Served, events: Sequence[_Row], points: Iterable[int], polic
         stop = done_at or ended
         return sla.clocks(policies, _going_on(around, stop), now) if stop else clocks
 
-    def day(seconds: float | None) -> int | None:
-        return math.ceil(seconds / policies.hours.day) if seconds and not promise.always else None
-
     escalate_at = due(seen_at).escalate_at
     return Complaint(
         one,
-        Step(due(answered_at).response.due_at, day(promise.respond), answered_at, clocks.response.late, needless=bool(ended) and not answered_at),
+        Step(due(answered_at).response.due_at, promise.respond, answered_at, clocks.response.late, needless=bool(ended) and not answered_at),
         Step(
             escalate_at,
-            day(promise.escalate),
+            promise.escalate,
             seen_at,
             late=escalate_at is not None and (seen_at or ended or now) > escalate_at + PROMPT,
             needless=bool(ended) and not seen_at,
         ),
         promise.level,
-        Step(due(None).resolution.due_at, day(promise.resolve), clocks.resolution.met_at, clocks.resolution.late, needless=bool(ended)),
+        Step(due(None).resolution.due_at, promise.resolve, clocks.resolution.met_at, clocks.resolution.late, needless=bool(ended)),
         tuple(points),
     )
 

@@ -39,11 +39,11 @@ _TABLE = (
     "即将超时",
     "已超时",
     "新进",
-    "首次回应超时",
-    "已回应或已超时",
-    "首次回应超时率%",
-    "首次回应中位数(分钟)",
-    "首次回应九成以内(分钟)",
+    "首次回复超时",
+    "已回复或已超时",
+    "首次回复超时率%",
+    "首次回复中位数(分钟)",
+    "首次回复九成以内(分钟)",
     "解决超时",
     "已解决或已超时",
     "解决超时率%",
@@ -64,15 +64,15 @@ _TICKETS = (
     "优先级",
     "人数",
     "状态",
-    "约定",
+    "承诺",
     "开始等待",
-    "首次回应",
-    "首次回应用时(分钟)",
-    "首次回应约定(分钟)",
-    "首次回应超时",
+    "首次回复",
+    "首次回复用时(分钟)",
+    "首次回复承诺(分钟)",
+    "首次回复超时",
     "解决",
     "解决用时(分钟)",
-    "解决约定(分钟)",
+    "解决承诺(分钟)",
     "解决超时",
     "又打开",
 )
@@ -84,9 +84,9 @@ _COMPLAINTS = (
     "人数",
     "状态",
     "收到",
-    "首次回应期限",
-    "首次回应",
-    "回应超时",
+    "首次回复期限",
+    "首次回复",
+    "回复超时",
     "升级给",
     "升级期限",
     "升级",
@@ -185,9 +185,9 @@ def spent(seconds: float, day: float = 0.0) -> str:
 
 
 def promised(promise: Promise, day: float) -> str:
-    """Return what is promised as people say it: 15 分钟内回应，3 个工作日内解决. `day`: the business seconds of a working day."""
+    """Return what is promised as people say it: 15 分钟内回复，3 个工作日内解决. `day`: the business seconds of a working day."""
     counted = 0.0 if promise.always else day
-    steps = ((promise.respond, "回应"), (promise.escalate, f"{LEVEL_NAMES[promise.level]}介入"), (promise.resolve, "解决"))
+    steps = ((promise.respond, "回复"), (promise.escalate, f"{LEVEL_NAMES[promise.level]}介入"), (promise.resolve, "解决"))
     return "，".join(f"{spent(seconds, counted)}内{what}" for seconds, what in steps if seconds)
 
 

@@ -120,7 +120,9 @@ def unsubscribing(services: Services) -> Blueprint:
         subject = muting.read(services.config.secret_key, token)
         with services.db.read() as session:
             muted = muting.muted(session, subject)
-            page = Response(render_template("notifications/unsubscribe.html", token=token, muted=muted, done=done, what=_what(session, subject)))
+            page = Response(
+                render_template("notifications/unsubscribe.html", token=token, muted=muted, done=done, what=_what(session, subject), asker=bool(subject.share))
+            )
         page.headers["Referrer-Policy"] = "no-referrer"
         page.headers["Cache-Control"] = "no-store"
         return page

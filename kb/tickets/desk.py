@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 VIEWS = {
     View.OPEN: "待处理",
-    View.NEAR: "即将超时",
+    View.NEAR: "快到或已超时",
     View.MINE: "我的",
     View.UNASSIGNED: "未分配",
     View.ASKED: "等待用户",

@@ -56,8 +56,8 @@ _EVENTS = {
 
 ALARM_NAMES = {
     Alarm.NONE: "",
-    Alarm.RESPONSE_NEAR: "即将超过首次响应时限",
-    Alarm.RESPONSE_LATE: "已超过首次响应时限",
+    Alarm.RESPONSE_NEAR: "即将超过首次回复时限",
+    Alarm.RESPONSE_LATE: "已超过首次回复时限",
     Alarm.RESOLUTION_NEAR: "即将超过解决时限",
     Alarm.RESOLUTION_LATE: "已超过解决时限",
 }

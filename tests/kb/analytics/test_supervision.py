@@ -143,8 +143,8 @@ def test_what_nobody_answered_in_time_stays_late_while_the_time_for_its_solution
     assert [(one.question, one.clocks.alarm) for one in found.late] == [("都超了", "resolution_late"), ("没人理", "resolution_near")]
     assert (found.total.near, found.total.late) == (1, 2)
     text = read(operator.get("/supervision").text).text
-    assert "没人理 T-1001 · 未归类 · 1 人 没有人接手 11月20日 10:15 首次回应超了 5 小时 15 分钟" in text
-    assert "首次回应超了 2 个工作日，解决超了 1 个工作日 30 分钟" in text
+    assert "没人理 T-1001 · 未归类 · 1 人 没有人接手 11月20日 10:15 首次回复超了 5 小时 15 分钟" in text
+    assert "首次回复超了 2 个工作日，解决超了 1 个工作日 30 分钟" in text
     assert [(row["即将超时"], row["已超时"]) for row in table(operator.get("/supervision/figures.csv"))] == [("1", "2")] * 3
 
 
@@ -183,7 +183,7 @@ def test_it_is_read_in_three_statements_however_many_tickets_there_are(services,
 
 
 def steps(complaint):
-    return [(step.due_at and step.due_at.astimezone(CHINA).strftime("%d %H:%M"), step.day, step.late) for step in of(complaint)]
+    return [(step.due_at and step.due_at.astimezone(CHINA).strftime("%d %H:%M"), step.within, step.late) for step in of(complaint)]
 
 
 def of(complaint):
@@ -201,7 +201,7 @@ def test_the_course_of_a_complaint_says_what_was_due_when_and_what_was_late(went
         category="complaint",
     )
     (complaint,) = report().complaints
-    assert steps(complaint) == [("16 09:15", 1, True), ("18 09:00", 2, False), ("19 09:00", 3, True)]
+    assert steps(complaint) == [("16 09:15", 900, True), ("18 09:00", 54_000, False), ("19 09:00", 81_000, True)]
     assert [step.done_at for step in of(complaint)] == [at("16 09:20"), at("18 08:50"), at("19 10:00")]
     assert complaint.level is Level.MANAGER
 
@@ -217,14 +217,14 @@ def test_time_in_which_a_complaint_waits_for_who_asked_moves_what_is_due_later(w
         category="complaint",
     )
     (complaint,) = report().complaints
-    assert steps(complaint) == [("16 09:15", 1, False), ("19 09:00", 2, True), ("20 09:00", 3, False)]
+    assert steps(complaint) == [("16 09:15", 900, False), ("19 09:00", 54_000, True), ("20 09:00", 81_000, False)]
     assert complaint.escalated.needless
 
 
 def test_while_a_complaint_waits_for_who_asked_nothing_is_due(went, report):
     went("要个说法", at("16 09:00"), (Kind.ASKED, "16 09:10", "王敏"), category="complaint")
     (complaint,) = report().complaints
-    assert steps(complaint) == [("16 09:15", 1, False), (None, 2, False), (None, 3, False)]
+    assert steps(complaint) == [("16 09:15", 900, False), (None, 54_000, False), (None, 81_000, False)]
 
 
 def test_a_call_for_the_manager_that_was_taken_back_is_none(went, report, services):
@@ -257,17 +257,17 @@ def test_a_complaint_solved_on_its_first_day_needs_no_manager_and_an_old_one_sti
 def test_durations_and_promises_read_as_people_say_them():
     assert [spent(seconds) for seconds in (0, 29, 60, 3600, 11_100)] == ["0 分钟", "0 分钟", "1 分钟", "1 小时", "3 小时 5 分钟"]
     assert spent(2 * 27_000 + 3600, 27_000) == "2 个工作日 1 小时"
-    assert promised(Promise("投诉", 900.0, 81_000.0, 54_000.0, Level.MANAGER), 27_000) == "15 分钟内回应，2 个工作日内服务主管介入，3 个工作日内解决"
+    assert promised(Promise("投诉", 900.0, 81_000.0, 54_000.0, Level.MANAGER), 27_000) == "15 分钟内回复，2 个工作日内服务主管介入，3 个工作日内解决"
     assert promised(Promise("值班", None, 86_400.0, always=True), 27_000) == "24 小时内解决"
 
 
 @pytest.mark.usefixtures("month")
 def test_the_page_shows_numbers_with_their_definitions_and_what_is_late(operator, read):
     page = read(operator.get("/supervision").text)
-    assert "首次回应超时率 50.0% 2 / 4 没在约定时间内回应的 ÷ 已经回应或已经超时的" in page.text
+    assert "首次回复超时率 50.0% 2 / 4 没在承诺的时间内回复的 ÷ 已经回复或已经超时的" in page.text
     assert "重新打开率 33.3% 1 / 3" in page.text
     assert "平均分 3.7 3 个评价" in page.text
-    assert "一半的工单在这个时间内得到回应，九成在 40 分钟内" in page.text
+    assert "一半的工单在这个时间内得到回复，九成在 40 分钟内" in page.text
     assert "登录不了 T-1004" in page.text
     assert "解决超了 3 小时" in page.text
     assert "没有人接手" in page.text
@@ -292,10 +292,10 @@ def test_a_period_without_anything_says_so(operator):
 def test_a_sheet_of_a_complaint_shows_its_three_days(went, operator, read):
     went("态度太差", at("16 09:00"), (Kind.REPLIED, "16 09:20", "王敏"), (Kind.RESOLVED, "16 10:00", "王敏"), category="complaint")
     text = read(operator.get("/supervision/complaints").text).text
-    assert "15 分钟内回应，2 个工作日内服务主管介入，3 个工作日内解决" in text
-    assert "回应 第 1 个工作日内 11月16日 09:15 11月16日 09:20 超时" in text
-    assert "服务主管介入 第 2 个工作日内 11月18日 09:00 — 已结束，不需要" in text
-    assert "解决 第 3 个工作日内 11月19日 09:00 11月16日 10:00 按时" in text
+    assert "15 分钟内回复，2 个工作日内服务主管介入，3 个工作日内解决" in text
+    assert "回复 15 分钟内 11月16日 09:15 11月16日 09:20 超时" in text
+    assert "服务主管介入 2 个工作日内 11月18日 09:00 — 已结束，不需要" in text
+    assert "解决 3 个工作日内 11月19日 09:00 11月16日 10:00 按时" in text
 
 
 def test_what_people_wrote_is_shown_as_they_wrote_it(went, operator):
@@ -317,10 +317,10 @@ def table(answer):
 def test_the_tables_hold_what_the_page_shows(operator):
     figures = table(operator.get("/supervision/figures.csv"))
     assert [(row["范围"], row["名称"], row["新进"]) for row in figures[:2]] == [("全部", "本月", "5"), ("模块", "登录与账号", "2")]
-    assert (figures[0]["首次回应超时率%"], figures[0]["首次回应中位数(分钟)"], figures[0]["平均分"]) == ("50", "10", "3.7")
-    assert [row["首次回应超时率%"] for row in figures if row["名称"] == "没有人接手"] == [""]
+    assert (figures[0]["首次回复超时率%"], figures[0]["首次回复中位数(分钟)"], figures[0]["平均分"]) == ("50", "10", "3.7")
+    assert [row["首次回复超时率%"] for row in figures if row["名称"] == "没有人接手"] == [""]
     tickets = table(operator.get("/supervision/tickets.csv"))
-    assert [(row["工单"], row["首次回应用时(分钟)"], row["首次回应超时"], row["解决用时(分钟)"], row["又打开"]) for row in tickets] == [
+    assert [(row["工单"], row["首次回复用时(分钟)"], row["首次回复超时"], row["解决用时(分钟)"], row["又打开"]) for row in tickets] == [
         ("T-1002", "10", "", "120", ""),
         ("T-1003", "40", "是", "490", ""),
         ("T-1004", "5", "", "65", "是"),
@@ -333,7 +333,7 @@ def test_the_table_of_complaints_is_safe_to_open_and_downloads_are_noted(went, o
     went("=HYPERLINK(1)", at("16 09:00"), (Kind.REPLIED, "16 09:20", "王敏"), category="complaint")
     (row,) = table(operator.get("/supervision/complaints.csv?period=30-days"))
     assert row["问题"] == "'=HYPERLINK(1)"
-    assert (row["收到"], row["首次回应期限"], row["首次回应"], row["回应超时"]) == ("2026-11-16 09:00", "2026-11-16 09:15", "2026-11-16 09:20", "是")
+    assert (row["收到"], row["首次回复期限"], row["首次回复"], row["回复超时"]) == ("2026-11-16 09:00", "2026-11-16 09:15", "2026-11-16 09:20", "是")
     assert (row["升级给"], row["升级期限"], row["升级"], row["升级超时"]) == ("服务主管", "2026-11-18 09:00", "", "是")
     with services.db.read() as session:
         noted = session.execute(select(AuditEntry.actor, AuditEntry.deed, AuditEntry.object)).all()

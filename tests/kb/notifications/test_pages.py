@@ -79,6 +79,15 @@ def test_ending_it_for_one_ticket_leaves_others_and_other_people(question, app, 
     assert [stands(Follower, share).muted_at is None for share in (first["c:1"], first["c:2"], second["c:1"])] == [False, True, True]
 
 
+def test_whoever_ends_messages_reads_what_stays_for_them(account, question, app, path):
+    _, mine = question({"c:1": "lin@example.com"})
+    client, agent = app.test_client(), account("王敏")
+    assert "提问和答复都还在" in client.post(path(share=mine["c:1"])).text
+    assert "有新的答复会再发邮件给你" in client.post(path(share=mine["c:1"]), data={"again": "1"}).text
+    assert "提问" not in client.post(path(user=agent)).text.partition("<main")[2].partition("</main")[0]
+    assert "有新的情况会再发邮件给你" in client.post(path(user=agent), data={"again": "1"}).text
+
+
 def test_agents_end_messages_about_one_ticket_or_reminders(account, question, app, path, stands):
     wang = account("王敏")
     number, _ = question({"c:1": ""})

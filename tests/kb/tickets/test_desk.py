@@ -260,7 +260,7 @@ def test_a_row_says_until_when_and_who_else_looks_and_what_is_late_stands_in_a_v
     clock.forward(minutes=45)
     sweep(services.db, services.policies, {}, clock())
     page = client.page("/desk?view=all")
-    for words in ("回复已超 15 分钟", "等提问人，暂停计时", "解决剩 6 小时", "已升级·主管", "即将超时 1"):
+    for words in ("回复已超 15 分钟", "等提问人，暂停计时", "解决剩 6 小时", "已升级·主管", "快到或已超时 1"):
         assert words in page.text, words
     assert ("time", {"datetime": "2026-11-20T09:15:00+00:00", "title": "11月20日 17:15 到期"}) in page.elements
     late = [given["class"] for tag, given in page.elements if tag == "td" and given.get("class", "").startswith("turn")]
@@ -284,7 +284,7 @@ def test_views_have_their_counts_and_say_what_to_do_when_they_are_empty(agent, t
     ):
         assert next_step in agent.get(f"/desk?view={view}").text, view
     text = agent.page("/desk").text
-    assert "待处理 1 即将超时 0 我的 0 未分配 1 等待用户 0 可能已回答 0 无人等待 0 已结束 0 全部 1" in text
+    assert "待处理 1 快到或已超时 0 我的 0 未分配 1 等待用户 0 可能已回答 0 无人等待 0 已结束 0 全部 1" in text
 
 
 def test_the_address_says_which_tickets_are_shown_and_each_filter_can_be_taken_off(queue_of):

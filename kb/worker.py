@@ -53,6 +53,7 @@ class Worker:
         self._services = services
         self._seconds = seconds
         self._steady: Steady | None = None
+        self._settled = False
         self._seen = ""
         self._verified: str | None = None
         self._asked_again = ""
@@ -127,7 +128,13 @@ class Worker:
         services, now = self._services, self._services.now()
         try:
             if self._held(now):
+                self._settled = False
                 return False
+            if not self._settled:
+                taken_back = alarms.take_back(services.db, now)
+                self._settled = True
+                if taken_back:
+                    log.warning("alarms_taken_back", told_by_a_clock_ahead=taken_back)
             swept = alarms.sweep(services.db, services.policies, self._owners(), now)
         except SQLAlchemyError as error:
             log.exception("alarms_failed", reason=type(error).__name__)

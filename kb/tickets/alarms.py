@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import aliased
 
 from kb.accounts.models import User
 from kb.accounts.roles import Right, Role, may
+from kb.clock import JUMP
 from kb.notifications import outbox
 from kb.notifications.outbox import Topic
 from kb.tickets import history
-from kb.tickets.models import Ticket
+from kb.tickets.models import Ticket, TicketEvent
 from kb.tickets.queue import FAR
 from kb.tickets.sla import clocks, round_of
 from kb.tickets.standing import SYSTEM, Alarm, Kind, Level, State
@@ -83,6 +85,26 @@ def sweep(db: Database, policies: Policies, owners: Mapping[str, Sequence[str]],
             more_alarmed, more_escalated = _tell(session, policies, untold[start : start + BATCH], owners, now)
         alarmed, escalated = alarmed + more_alarmed, escalated + more_escalated
     return Swept(len(rows), len(dated) + len(untold), alarmed, escalated)
+
+
+def take_back(db: Database, now: datetime) -> int:
+    """Undo what the program told by a clock that was ahead, so that it is told again when it is true; return how many alarms and escalations that was.
+
+    To be called when it is not known by which clock the last looks went. Raises SQLAlchemyError.
+    """
+    undoing = aliased(TicketEvent)
+    told = TicketEvent.kind.in_((Kind.ALARMED.value, Kind.ESCALATED.value)) & (TicketEvent.actor == SYSTEM) & (TicketEvent.at > now + JUMP)
+    counts = ~select(undoing.id).where(undoing.undoes == TicketEvent.id).exists()
+    ahead = select(TicketEvent).where(told, counts, TicketEvent.ticket_number.in_(select(Ticket.number).where(Ticket.open))).order_by(TicketEvent.id)
+    taken_back = 0
+    while True:
+        with db.write() as session:
+            events = session.scalars(ahead.limit(BATCH)).all()
+            for event in events:
+                history.record(history.find(session, event.ticket_number), Kind.UNDONE, now, SYSTEM, undoes=event.id, target=event.kind)
+        taken_back += len(events)
+        if len(events) < BATCH:
+            return taken_back
 
 
 _DATE = update(Ticket).where(Ticket.number == bindparam("named"), Ticket.version == bindparam("seen")).values(due_at=bindparam("due"))

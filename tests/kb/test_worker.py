@@ -14,11 +14,13 @@ from indexer import build as building
 from indexer.build import current_id, last_outcome, rollback
 from kb import worker as working
 from kb.accounts import sign_in
+from kb.notifications.models import Notice
 from kb.tickets import history, lifecycle, shares
 from kb.tickets.models import Detail, Follower, Ticket
 from kb.tickets.shares import Wording
 from kb.web.models import StoredAnswer
 from kb.worker import Worker
+from tests.kb.tickets.conftest import consistent
 
 DAY = 86_400
 BROKEN = "---\ntitle: 坏了\nkinds: faq\n---\n正文"
@@ -337,6 +339,47 @@ def test_a_clock_that_was_set_tells_nobody_anything_until_it_has_stayed_so(ticki
     pass_(20)
     assert worker.tell_late()
     assert _alarms(product) == ["response_late"]
+
+
+def _told(product):
+    with product.db.read() as session:
+        return [one.data["alarms"] for one in session.scalars(select(Notice).where(Notice.kind == "alarmed", Notice.user_id.is_(None)).order_by(Notice.id))]
+
+
+@pytest.mark.parametrize("set_right", ["while it runs", "before it is started anew"])
+def test_what_was_told_by_a_clock_that_was_ahead_is_told_again_when_it_is_true(ticking_anew, product, clock, set_right):
+    clock.at = datetime.fromisoformat("2026-11-23T09:00:00+08:00")
+    _ask(product, clock())
+    clock.forward(days=3)
+    worker, pass_ = ticking_anew()
+    assert worker.tell_late()
+    assert _told(product) == [["resolution_late"]]
+    clock.forward(days=-3)
+    if set_right == "before it is started anew":
+        worker, pass_ = ticking_anew()
+        assert worker.tell_late()
+        with product.db.read() as session:
+            ticket = session.get_one(Ticket, 1001)
+            assert (ticket.alarm, ticket.escalated) == ("", ""), "neither late nor for others to look at by now"
+            consistent(session)
+    else:
+        assert not worker.tell_late()
+    pass_(720)
+    assert worker.tell_late()
+    assert _told(product) == [["resolution_late"], ["response_late"]]
+    assert worker.tell_late()
+    assert len(_told(product)) == 2
+
+
+def test_what_an_agent_escalated_stays_whatever_the_clock_said(ticking_anew, product, clock):
+    clock.at = datetime.fromisoformat("2026-11-23T09:00:00+08:00")
+    _ask(product, clock())
+    with product.db.write() as session:
+        lifecycle.escalate(history.find(session, 1001), "manager", "客户在等", "王敏", clock() + timedelta(days=3))
+    worker, _ = ticking_anew()
+    assert worker.tell_late()
+    with product.db.read() as session:
+        assert session.get_one(Ticket, 1001).escalated == "manager"
 
 
 def test_a_database_that_cannot_be_written_is_tried_again_at_the_next_look(ticking, product, clock, monkeypatch):

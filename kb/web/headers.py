@@ -43,7 +43,7 @@ def install(app: Flask, config: Config) -> None:
             "Referrer-Policy": "strict-origin-when-cross-origin",
             "Permissions-Policy": _PERMISSIONS,
             "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "cross-origin" if request.endpoint == "static" else "same-origin",  # a frame in a sandbox is of no origin
             "Cache-Control": "no-store" if _personal() else "no-cache",
         }
         if config.secure:

@@ -51,6 +51,11 @@ def test_it_needs_and_gives_no_cookie_and_no_script(framed, read):
     assert base == {"target": "_blank"}, "its links open beside the frame, where they may be read"
 
 
+def test_its_style_reaches_a_frame_in_a_sandbox(framed, read):
+    style = next(given["href"] for tag, given in read(framed.get("/widget/frame?site=open").text).elements if given.get("rel") == "stylesheet")
+    assert framed.get(style).headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
 def test_a_site_for_signed_people_leads_to_the_help_centre(framed):
     answer = framed.get("/widget/frame?site=hr&q=什么是银企直连")
     assert answer.status_code == 200

@@ -47,6 +47,17 @@ TICKET_OF_RECEIPT = record(
     }
 )
 EXPECTED = record({"what": text("reply or solution"), "at": maybe(moment("By when.")), "late": flag("That has passed."), "words": text("In words.")})
+EXPECTED = Named(
+    "Expected",
+    record(
+        {
+            "what": text("What may be expected next.", one_of=("reply", "solution")),
+            "at": maybe(moment("By when; null while it waits for the person.")),
+            "late": flag("That has passed."),
+            "words": text("The same in words."),
+        }
+    ),
+)
 RECEIPT = Named(
     "Receipt",
     record(

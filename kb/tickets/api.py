@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify, request
 
+from indexer.published import EVERYONE
 from kb.accounts.identity import is_subject, subject_of
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.search.answerability import Verdict
+from kb.search.api import receipt_json
 from kb.search.intents import Trigger
 from kb.tickets import contract, countdown, progress, shares
 from kb.tickets.intake import Finished, record
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
     from sqlalchemy.orm import Session
 
-    from indexer.published import Published
+    from indexer.published import Audience, Published
     from kb.services import Services
+    from kb.tickets.countdown import Expected
     from kb.tickets.intake import Receipt
     from kb.tickets.models import Attachment, Follower
     from kb.tickets.progress import Entry, Line
@@ -136,10 +139,19 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
                     raise InvalidRequestError("no_question", "question holds nothing that could be answered; write what the person wants to know")
                 if receipt.number is not None and (details or contact):
                     shares.add_details(shares.share(session, receipt.token), details, contact or None, services.now())
-                told.append(_opened(receipt, services.config.base_url))
+                expected = countdown.of_receipt(session, receipt.token, services.policies, services.now())
+                told.append(_opened(receipt, expected, services.config.base_url))
                 turn.keep(session, *told[0])
 
-            finished = Finished(secrets.token_hex(16), question, Trigger.UNSOLVED, person, staff=visitor().working)
+            finished = Finished(
+                intent_id=secrets.token_hex(16),
+                query=question,
+                trigger=Trigger.UNSOLVED,
+                person=person,
+                staff=visitor().working,
+                reply=services.public_replies.matching(published, question, visitor().audience),
+                audience=_readers(),
+            )
             record(services.db, published, finished, services.now(), services.config.tickets_per_hour, add)
             return jsonify(told[0][0]), told[0][1]
 
@@ -191,6 +203,11 @@ def _state() -> str:
     return state
 
 
+def _readers() -> Audience:
+    """Return for whom answers are: what a site shows to this person; on our own pages what everybody may read, also for agents who look."""
+    return visitor().audience if visitor().site else EVERYONE
+
+
 def _line(line: Line, base_url: str) -> dict[str, Any]:
     share = line.share
     return {
@@ -212,11 +229,11 @@ def _details(data: dict[str, Any]) -> str:
     return "\n\n".join(filter(None, [details.strip(), f"提问时在：{context}" if context else ""]))
 
 
-def _opened(receipt: Receipt, base_url: str) -> tuple[dict[str, Any], int]:
+def _opened(receipt: Receipt, expected: Expected | None, base_url: str) -> tuple[dict[str, Any], int]:
+    body = receipt_json(receipt, expected, base_url)
     if receipt.number is None:
-        return {"verdict": receipt.verdict.value, "ticket": None, "limited": True}, 200
-    ticket = {"number": receipt.number, "token": receipt.token, "url": f"{base_url}/t/{receipt.token}", "followers": receipt.followers}
-    return {"verdict": receipt.verdict.value, "ticket": ticket}, 201
+        return body, 200
+    return body | {"ticket": body["ticket"] | {"token": receipt.token}}, 201
 
 
 def _sent(data: dict[str, Any], action: str) -> Sent:
@@ -276,5 +293,5 @@ def _file(one: Attachment, token: str, base_url: str) -> dict[str, Any]:
 
 def _article(published: Published, id_: str, base_url: str) -> dict[str, str | None]:
     """Return the article of a reply as far as askers may read it."""
-    readable = published.article(id_) is not None
+    readable = published.article(id_, _readers()) is not None
     return {"article": id_ if readable else "", "url": f"{base_url}/a/{id_}" if readable else None}

@@ -120,7 +120,10 @@ OPEN = Operation(
             "Noted.",
             Named(
                 "NewTicket",
-                record({"verdict": VERDICT, "ticket": record({**TICKET_OF_RECEIPT["properties"], "token": text("Names it in the other addresses.")})}),
+                record(
+                    {"verdict": VERDICT, "ticket": record({**TICKET_OF_RECEIPT["properties"], "token": text("Names it in the other addresses.")})},
+                    optional={"expected": EXPECTED},
+                ),
             ),
         ),
         200: Answer(

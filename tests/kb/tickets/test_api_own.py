@@ -7,6 +7,7 @@ import secrets
 import pytest
 
 from kb.tickets import lifecycle
+from kb.widget.models import Site
 
 HERS, HIS = ({"X-Zhida-Site": "travel", "Origin": "https://travel.example.com", "X-Zhida-Visitor": letter * 32} for letter in "ab")
 
@@ -113,3 +114,14 @@ def test_too_many_questions_of_one_person_are_counted_and_told_so(services, app,
 def test_details_too_long_are_refused_before_anything_is_asked(page):
     assert ask(page, "打印机卡纸怎么处理", HERS, details="x" * 20_001).json["error"]["code"] == "too_long"
     assert mine(page, HERS)["tickets"] == []
+
+
+def test_an_article_that_a_site_does_not_show_is_not_named_to_its_people(page, services, agent_does):
+    with services.db.write() as session:
+        session.get_one(Site, "travel").modules = ["travel"]
+    services.sites.look()
+    token = ask(page, "打印机卡纸怎么处理", HERS).json["ticket"]["token"]
+    agent_does(lifecycle.resolve, article="invoices/verify-failed", body="见文章")
+    (reply,) = page.get(f"/api/v1/tickets/{token}", headers=HERS).json["replies"]
+    assert (reply["text"], reply["article"], reply["url"]) == ("见文章", "", None)
+    assert ask(page, "发票查验失败怎么办", HIS).json["verdict"] != "answered", "what is not shown answers nothing"

@@ -39,7 +39,8 @@ class BusinessHours:
         self.works_on = works
         self.day = 60.0 * sum(end - start for start, end in intervals)
         """Seconds of a working day."""
-        self._intervals = tuple(intervals)
+        self.intervals = tuple(intervals)
+        """The minutes of a day from and to which people work."""
         self._laid = _Laid(0, 0, 0, 0, (), (), (0,))
 
     def seconds(self, since: datetime, until: datetime) -> float:
@@ -111,7 +112,7 @@ class BusinessHours:
             if not self.works_on(day):
                 continue
             midnight = (ordinal - _EPOCH_DAY) * _DAY
-            for start, end in self._intervals:
+            for start, end in self.intervals:
                 same = offset == at_midnight
                 begins = max(ended, midnight + start * _MINUTE - (at_midnight if same else self._offset(day, start)))
                 ends = midnight + end * _MINUTE - (at_midnight if same else self._offset(day, end))

@@ -14,13 +14,13 @@ from kb.analytics.export import to_csv
 from kb.errors import InvalidRequestError, KbError, NotFoundError
 from kb.tickets.lifecycle import PUBLIC_KINDS
 from kb.tickets.standing import Kind, Level
-from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
+from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Priority
 from kb.web.forms import clean
 from kb.web.visitor import signed_in
 from kb.web.wording import LEVEL_NAMES, event_name, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from flask.typing import ResponseReturnValue
     from sqlalchemy.orm import Session
@@ -68,6 +68,10 @@ def blueprint(services: Services) -> Blueprint:
             policies=policies,
             duration=lambda seconds, always: _duration(seconds, 86_400 if always else policies.hours.day, always=always),
             warning=policies.warning(services.now()),
+            hours="、".join(f"{_clock(start)}–{_clock(end)}" for start, end in policies.hours.intervals),
+            day_length=_in_full(policies.hours.day),
+            raised=[(PRIORITY_NAMES[Priority(usual)], PRIORITY_NAMES[Priority(higher)]) for usual, higher in policies.month_end.raised.items()],
+            month_end_modules=_module_names(services, policies.month_end.modules),
             levels=_LEVELS,
             mails=services.config.smtp is not None,
         )
@@ -223,6 +227,22 @@ _STEPS = {"disable": people.disable, "enable": people.enable, "end": people.end_
 
 def _choice() -> Choice:
     return Choice(clean(request.args.get("person", "")).strip()[:80], clean(request.args.get("deed", "")).strip()[:40])
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _in_full(seconds: float) -> str:
+    """Return a number of hours and minutes: 7 小时 30 分钟."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join(f"{number} {unit}" for number, unit in ((hours, "小时"), (minutes, "分钟")) if number)
+
+
+def _module_names(services: Services, modules: Collection[str]) -> list[str]:
+    """Return what people call modules, in the order of the home page; of those that have no articles any more their ids."""
+    known = {module.id: module.name for module in services.library.current().modules}
+    return [name for one, name in known.items() if one in modules] + sorted(one for one in modules if one not in known)
 
 
 def _duration(seconds: float | None, day: float, *, always: bool) -> str:

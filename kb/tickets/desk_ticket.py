@@ -205,6 +205,7 @@ def _page(
             it=found,
             ticket=found.ticket,
             times=countdown.of_ticket(found.ticket, services.policies, now),
+            month_end=services.policies.month_end,
             levels={level.value: name for level, name in LEVEL_NAMES.items() if name and not _looks(found.ticket, level)},
             level=LEVEL_NAMES[Level(found.ticket.escalated)],
             articles=articles,

@@ -63,16 +63,27 @@ class MonthEnd:
     modules: frozenset[str] = frozenset()
     raised: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def days(self) -> str:
+        """When it is, as people say it: 每月最初 2 个和最后 3 个工作日."""
+        return "每月" + "和".join(f"{which} {number} 个" for which, number in (("最初", self.first), ("最后", self.last)) if number) + "工作日"
+
 
 @dataclass(frozen=True)
 class Policies:
-    """What a file of promises says. `near` is the share of a time from which it is 即将超时; `years` are those whose holidays stand in the file."""
+    """What a file of promises says.
+
+    `near` is the share of a time from which it is 即将超时; `years` are those whose holidays stand in the file, `off` and `work` the single days on which the
+    company rests or works whatever the calendar says.
+    """
 
     hours: BusinessHours
     near: float
     promises: tuple[Promise, ...]
     month_end: MonthEnd = MonthEnd()
     years: frozenset[int] = frozenset()
+    off: frozenset[date] = frozenset()
+    work: frozenset[date] = frozenset()
     _ends: dict[date, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -362,12 +373,12 @@ class _Table:
 def _read(path: Path) -> Policies:
     file = _Table(path, "", _loaded(path))
     zone, hours, near = _zone(file), _hours(file), _near(file)
-    works, years = _days(file.table("days"))
+    works, years, off, work = _days(file.table("days"))
     business = BusinessHours(zone, hours, works)
     promises = _promises(file, business.day)
     month_end = _month_end(file.table("month_end"))
     file.end()
-    return Policies(business, near, promises, month_end, years)
+    return Policies(business, near, promises, month_end, years, off, work)
 
 
 def _loaded(path: Path) -> dict[str, Any]:
@@ -412,10 +423,10 @@ def _near(file: _Table) -> float:
     return near
 
 
-def _days(table: _Table | None) -> tuple[Callable[[date], bool], frozenset[int]]:
-    """Return what tells a working day, and the years that stand in the file."""
+def _days(table: _Table | None) -> tuple[Callable[[date], bool], frozenset[int], frozenset[date], frozenset[date]]:
+    """Return what tells a working day, the years that stand in the file, and its days off and of work."""
     if table is None:
-        return is_working_day, frozenset()
+        return is_working_day, frozenset(), frozenset(), frozenset()
     years = table.take("years", list, [], like="[2027]")
     if any(type(year) is not int or not date.min.year <= year <= date.max.year for year in years):
         table.fail("years", f"= {years!r} holds what is no year", "write it as in years = [2027]")
@@ -432,7 +443,7 @@ def _days(table: _Table | None) -> tuple[Callable[[date], bool], frozenset[int]]
             return day in work
         return day.weekday() < SATURDAY if day.year in years else is_working_day(day)
 
-    return works, frozenset(years)
+    return works, frozenset(years), off, work
 
 
 def _dates(table: _Table, key: str) -> frozenset[date]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
 from kb.accounts import audit, sign_in
 from kb.accounts.audit import Deed
+from kb.tickets.sla import SHIPPED
 
 PASSWORD = "一句好记的话 2026"
 
@@ -153,6 +155,28 @@ def test_settings_and_promises_in_force_are_shown_without_secrets(administrator,
     assert services.config.secret_key not in page
     for words in ("KB_DATA", str(services.config.data), "紧急", "5 分钟", "2 个工作日后给服务主管", "KB_SMTP"):
         assert words in page
+
+
+def test_when_the_company_works_and_what_the_end_of_a_month_changes_is_said_below_the_promises(administrator, services, app_of, link_for, tmp_path):
+    page = administrator.page("/admin").text
+    for words in (
+        "上班时间：每个工作日 08:30–12:00、13:30–17:30，共 7 小时 30 分钟（时区 Asia/Shanghai）",
+        "月结：每月最初 2 个和最后 3 个工作日（连同夹在中间的休息日）里开始等的",
+        "普通的按重要的时限，重要的按紧急的时限。服务台上的优先级不变。",
+        "休息日：周末和国家法定节假日",
+    ):
+        assert words in page
+    assert "另外休息" not in page
+    own = tmp_path / "sla.toml"
+    shipped = (
+        SHIPPED.read_text(encoding="utf-8").replace("off = []", 'off = ["2026-11-27", "2026-11-24"]').replace("last = 3\nfirst = 2", "last = 0\nfirst = 4")
+    )
+    own.write_text(shipped.replace("work = []", 'work = ["2026-11-28"]'), encoding="utf-8")
+    client = app_of(replace(services, config=replace(services.config, sla=own))).test_client()
+    client.submit(link_for("管理员老周", "administrator"))
+    theirs = client.page("/admin").text
+    for words in ("本公司另外休息：2026-11-24、2026-11-27。", "本公司另外上班：2026-11-28。", "月结：每月最初 4 个工作日（连同"):
+        assert words in theirs
 
 
 def test_the_log_names_who_did_what_to_which_ticket(administrator, agent, ticket, read):

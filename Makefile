@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check check-whoosh fuzz-api format lock bench-setup clean
+.PHONY: help setup run test check check-whoosh fuzz-api format widget lock bench-setup clean
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := scripts/setup
@@ -41,6 +41,9 @@ fuzz-api: ## ask the API whatever its description allows and forbids, other requ
 format: ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+widget: ## make the widget that pages get anew, after a change of widget.js or intents.js
+	@$(BIN)/python -m scripts.make_widget
 
 lock: ## write the lock files anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build -o requirements.lock

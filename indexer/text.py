@@ -42,6 +42,12 @@ def _converter() -> OpenCC:
     return OpenCC("t2s")
 
 
+def traditional(text: str) -> str:
+    """Convert what we ourselves say into the Traditional Chinese of Taiwan, its words included (软件 becomes 軟體)."""
+    converted: str = OpenCC("s2twp").convert(text)
+    return converted
+
+
 @lru_cache(maxsize=65536)
 def _simplified(char: str) -> str:
     """Convert one character 繁→简; the context-free mapping keeps lengths and offsets."""

@@ -1,93 +1,106 @@
-/* Zhida 知答 help widget: <script src="https://HOST/widget/v1.js" defer></script>
-   Options on the tag: data-label, data-position (right|left), data-module, data-theme (auto|light|dark).
-   From the page: kb("open"), kb("close"), kb("toggle"), kb("search", text), kb("destroy").
-   Promises: one node in the host page, no request before first use, no style in or out, nothing thrown.
-   Served behind intents.js in one function (kb/widget/pages.py): `begin` and `step` are that file's. */
+/* Zhida 知答 help widget: <script src="https://HOST/widget/v1.js" defer data-kb="SITE"></script>
+   Options on the tag, or given to kb("init", {…}): data-kb, data-label, data-position, data-module, data-theme, data-mode, data-z-index, data-size, data-lang,
+   data-context (see ALLOWED). <kb-search> elements are boxes in the page; their own data-label, data-module and data-theme go before those of the tag.
+   From the page: kb("open"), kb("close"), kb("toggle"), kb("search", text), kb("ask", text), kb("suggest", {context}), kb("context", text), kb("identify", fn),
+   kb("on" | "off", event, fn), kb("destroy"), kb("init", options). Calls made before this file has come are kept by
+   window.kb = window.kb || function () { (kb.q = kb.q || []).push(arguments); }
+   Promises: one node in the host page, no request before first use, no style in or out, nothing thrown, who asks is never sent by cookie.
+   Served behind intents.js in one function (kb/widget/pages.py): `begin` and `step` are that file's. What t("…") says in other languages: texts.toml. */
 
 const SLOW = 400, PATIENCE = 8000; // ms
 const SEARCHED = 400; // characters the server reads of a search
-const OFFLINE = "暂时连不上帮助中心，请稍后再试。";
 const EMPTY = "再多说几个字，比如“发票查验失败”";
-const LIMITED = "这一小时记下的问题太多了，请稍后再试，急用请直接联系财务支持。";
-const UNSOLVED = "没找到？记下我的问题";
 
-const DARK = "--bg:#1a1e20;--ink:#e4e8e9;--soft:#a3adb1;--line:#363d40;--accent:#8fc1d8;--on:#10202a;--mark:#27434f;--tint:#22282b;color-scheme:dark";
+const DARK = "--bg:var(--kb-bg,#1a1e20);--ink:var(--kb-ink,#e4e8e9);--soft:#a3adb1;--line:#363d40;--accent:var(--kb-accent,#8fc1d8);--on:var(--kb-on-accent,#10202a);--mark:#27434f;--tint:#22282b;color-scheme:dark";
 const CSS = `
 :host{all:initial!important;display:contents!important;direction:ltr!important}
-*,::before,::after{box-sizing:border-box}
-[hidden]{display:none!important}
-.root{--bg:#fdfdfc;--ink:#1d2427;--soft:#586368;--line:#dde2e4;--accent:#1f5f7a;--on:#fff;--mark:#d9eaf2;--tint:#f3f6f7;color-scheme:light;
-  font:15px/1.7 -apple-system,"Segoe UI","PingFang SC","HarmonyOS Sans SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif;
-  color:var(--ink);text-align:left;overflow-wrap:anywhere;-webkit-text-size-adjust:100%}
+*{box-sizing:border-box}
+[hidden],:empty[role=alert]{display:none!important}
+.root{--bg:var(--kb-bg,#fdfdfc);--ink:var(--kb-ink,#1d2427);--soft:#586368;--line:#dde2e4;--accent:var(--kb-accent,#1f5f7a);--on:var(--kb-on-accent,#fff);
+  --mark:#d9eaf2;--tint:#f3f6f7;--z:var(--kb-z,2147483000);--w:420px;--h:620px;color-scheme:light;
+  font:15px/1.7 var(--kb-font,system-ui,sans-serif);
+  color:var(--ink);text-align:left;overflow-wrap:anywhere}
 .root[data-theme=dark]{${DARK}}
 @media (prefers-color-scheme:dark){.root[data-theme=auto]{${DARK}}}
-button,input{font:inherit;color:inherit;margin:0;border:1px solid var(--line);border-radius:6px;background:none}
+.small{--w:360px;--h:520px}
+.large{--w:560px;--h:760px}
+button,input,textarea{font:inherit;color:inherit;margin:0;border:1px solid var(--line);border-radius:6px;background:none}
 button{cursor:pointer;padding:4px 12px;min-height:36px}
-button:hover{border-color:var(--accent);color:var(--accent)}
 a{color:var(--accent)}
-a,.quiet{text-underline-offset:.2em;text-decoration-thickness:1px}
-:focus{outline:0}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-.launch,.panel{position:fixed;z-index:2147483000;right:calc(20px + env(safe-area-inset-right,0px));bottom:calc(20px + env(safe-area-inset-bottom,0px))}
-.left>*{right:auto;left:calc(20px + env(safe-area-inset-left,0px))}
-.launch,.launch:hover{min-height:44px;max-width:60vw;padding:8px 20px;border-radius:22px;background:var(--accent);border-color:var(--accent);color:var(--on);
-  overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.panel{display:flex;flex-direction:column;width:420px;max-width:calc(100vw - 40px);height:620px;max-height:calc(100vh - 40px);overflow:hidden;
-  background:var(--bg);border:1px solid var(--line);border-radius:10px;box-shadow:0 8px 28px rgba(16,32,42,.16)}
+.launch,.panel,.nudge{position:fixed;z-index:var(--z);right:20px;bottom:calc(20px + env(safe-area-inset-bottom,0px))}
+.left>*{right:auto;left:20px}
+.launch{min-height:44px;max-width:60vw;padding:8px 20px;border-radius:22px;background:var(--accent);color:var(--on)}
+.panel,.drop{display:flex;flex-direction:column;min-height:0;flex:1}
+.panel{width:var(--kb-width,var(--w));max-width:calc(100vw - 40px);height:var(--kb-height,var(--h));max-height:calc(100vh - 40px)}
+.panel,.nudge,.inline .drop{background:var(--bg);border:1px solid var(--line);border-radius:10px;box-shadow:0 8px 28px rgba(16,32,42,.16);overflow:hidden}
+.nudge{bottom:calc(76px + env(safe-area-inset-bottom,0px));max-width:300px;display:flex;gap:12px;padding:8px 16px}
 .bar{display:flex;gap:8px;padding:12px;border-bottom:1px solid var(--line)}
 .bar *{min-height:44px;padding:8px}
-.bar button:not(:hover){color:var(--soft);text-decoration:none}
-input{flex:1;min-width:0;font-size:16px;border-color:var(--soft);-webkit-appearance:none;appearance:none}
-input:focus{border-color:var(--accent);outline:1px solid var(--accent);outline-offset:0}
-input::placeholder{color:var(--soft);opacity:1}
-input::-webkit-search-cancel-button{display:none}
+.inline .panel{all:unset;display:block;position:relative}
+.inline .bar{padding:0;border:0}
+.inline .drop{position:absolute;z-index:var(--z);top:100%;left:0;right:0;max-height:min(70vh,var(--h))}
+input,textarea{flex:1;min-width:0;font-size:16px;padding:6px 8px;border-color:var(--soft);background:var(--bg)}
+::placeholder{color:var(--soft);opacity:1}
 .body{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:16px}
-.end{display:flex;justify-content:space-between;padding:8px 16px calc(8px + env(safe-area-inset-bottom,0px));border-top:1px solid var(--line)}
-p{margin:0 0 .7em}
-h2{margin:2px 0 10px;font-size:17px;font-weight:600;line-height:1.5}
+.end{display:flex;justify-content:space-between;align-items:center;padding:8px 16px calc(8px + env(safe-area-inset-bottom,0px));border-top:1px solid var(--line)}
+p,ul,ol,pre,table{margin:0 0 .7em}
+ul,ol{padding-left:1.5em}
+.said{white-space:pre-wrap}
+.form{display:flex;flex-direction:column;gap:8px;align-items:flex-start;margin-top:16px}
+.form input,textarea{width:100%;flex:none}
+textarea{height:7em}
+details .quiet{display:block;text-align:left}
+.badge{margin-left:8px;padding:1px 8px;border-radius:6px}
+[role=button]{cursor:zoom-in}
+img{max-width:100%;height:auto}
+.over{position:fixed;inset:0;width:100%;height:100%;object-fit:contain;background:var(--bg);cursor:zoom-out}
+h2{margin:0 0 8px;font-size:17px}
+h3,h4,h5{font-size:1em;margin:1em 0 .4em}
 .soft,.cut{color:var(--soft);font-size:13px;margin:0}
-.note{margin:0 0 12px;padding:10px 12px;background:var(--tint);border-left:2px solid var(--accent)}
-.note p{margin:0}
-.ask .note{width:100%;margin:0}
+.note,blockquote{margin:0 0 12px;padding:10px 12px;background:var(--tint);border-left:2px solid var(--accent)}
 .note a{margin-right:20px}
 .quiet{padding:4px 0;border:0;color:var(--accent);text-decoration:underline}
-.text h3,.text h4,.text h5{font-size:1em;margin:1em 0 .4em}
-ul,ol{margin:0 0 .7em;padding-left:1.5em}
-img{max-width:100%;height:auto}
-blockquote{margin:0 0 .7em;padding-left:12px;border-left:2px solid var(--line)}
-pre,code{font:.9em/1.6 ui-monospace,Consolas,monospace}
-pre,.wide{overflow-x:auto;margin:0 0 .7em}
-table{border-collapse:collapse;font-size:14px;line-height:1.6}
-th,td{min-width:5em;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-.ask{display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:12px 0 20px}
+pre,table{display:block;overflow-x:auto}
+table{border-collapse:collapse;font-size:14px}
+th,td{min-width:5em;padding:4px 12px 4px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
+.ask{display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:12px 0}
 .ask,.foot,.hits li{padding-top:10px;border-top:1px solid var(--line)}
-.hits{list-style:none;margin:4px 0 0;padding:0}
-.hits li{position:relative;padding-bottom:10px}
+.hits{list-style:none;margin:0;padding:0}
+.hits li{padding-bottom:10px}
 .hits a{font-weight:600;text-decoration:none;margin-right:.6em}
-.hits a::after{content:"";position:absolute;top:0;right:-8px;bottom:0;left:-8px;border-radius:6px}
-.hits .soft{display:inline-block}
-.hits a:hover{text-decoration:underline}
-.hits a:focus-visible{outline:0}
-.hits a:focus-visible::after{outline:2px solid var(--accent);outline-offset:-2px}
-.cut{font-size:14px;line-height:1.65}
-mark{background:var(--mark);color:var(--ink)}
-.unseen{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.cut{font-size:14px}
+mark,.badge{background:var(--mark);color:var(--ink)}
+.unseen{position:absolute;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media (max-width:479.98px){
-  .panel{top:0;right:0;bottom:0;left:0;width:auto;height:auto;max-width:none;max-height:none;border:0;border-radius:0;padding-top:env(safe-area-inset-top,0px)}
-  .keys{visibility:hidden}
+  [aria-modal].panel{inset:0;min-width:100%;min-height:100%;border:0;border-radius:0;padding-top:env(safe-area-inset-top,0px)}
   button{min-height:44px}
 }
-@media (prefers-reduced-motion:no-preference){.panel{animation:rise .14s ease-out}@keyframes rise{from{opacity:0;transform:translateY(6px)}}}
-@media (forced-colors:active){.note{border:1px solid}mark{forced-color-adjust:none;background:Mark;color:MarkText}}
 @media print{.root{display:none}}`;
+
+/* What each option may be, its usual value first; [] for a text or a number. */
+const ALLOWED = {
+  kb: [], label: [], module: [], zIndex: [], context: [], position: ["right", "left"], theme: ["auto", "light", "dark"],
+  mode: ["button", "inline", "headless"], size: ["medium", "small", "large"], lang: ["zh-CN", "zh-TW", "en"],
+};
+const LABELS = { "zh-CN": "帮助", "zh-TW": "說明", en: "Help" }; // what stands in the page before the first use
+const EVENTS_TOLD = ["open", "close", "search", "answered", "unanswered", "ticket"];
 
 function warn(...words) {
   console.warn("[zhida]", ...words);
 }
 
-/* Wraps a handler so that nothing of ours surfaces in the host page. */
+function unknown(what, allowed) {
+  warn(`${what} is unknown; use ${allowed.join(", ")}`);
+}
+
+/* Wraps a handler so that nothing of ours surfaces in the host page, now or later. */
 const safely = (action) => (...given) => {
-  try { return action(...given); } catch (error) { return warn(error); }
+  try {
+    const done = action(...given);
+    done?.catch?.(warn);
+    return done;
+  } catch (error) { return warn(error); }
 };
 
 /* Makes an element. An attribute that is a function listens to the event of that name; attributes and children that are null or false are left out. */
@@ -106,9 +119,22 @@ function fill(node, ...children) {
   return node;
 }
 
+/* Makes a link to an address that the server named. */
+function newTab(href, words, attributes) {
+  return el("a", { href: address(href, base), target: "_blank", rel: "noreferrer", ...attributes }, words);
+}
+
+function button(words, click, style) {
+  return el("button", { type: "button", class: style, click }, words);
+}
+
+function soft(...words) {
+  return el("span", { class: "soft" }, ...words);
+}
+
 /* Returns 32 random hexadecimal digits. Not crypto.randomUUID: it is missing on intranets without TLS. */
 function random() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => (byte + 256).toString(16).slice(1)).join("");
 }
 
 /* Returns an absolute address, or null for one that must not be followed. */
@@ -121,27 +147,26 @@ function address(target, from) {
   }
 }
 
+const plain = { createHTML: String };
 let policy = null; // made once: a page that allows our policy refuses a second of its name
 
 /* Returns the server's HTML as nodes. The server has sanitised it; the host page should not need to trust that: no scripts, no attributes but these. */
 function nodes(html, from) {
   const out = document.createDocumentFragment();
   try {
-    policy = policy || (window.trustedTypes ? trustedTypes.createPolicy("zhida", { createHTML: (text) => text }) : { createHTML: String });
+    policy = policy || window.trustedTypes?.createPolicy("zhida", plain) || plain;
     const parsed = new DOMParser().parseFromString(policy.createHTML(html), "text/html").body;
-    parsed.querySelectorAll("script,style,link,meta,base,template,iframe,object,embed,form,input,button,svg,math").forEach((node) => node.remove());
+    parsed.querySelectorAll("script,style,link,base,iframe,object,embed,form,input,button,svg,math").forEach((node) => node.remove());
     for (const node of parsed.querySelectorAll("*")) {
       for (const { name, value } of Array.from(node.attributes)) {
         const kept = /^(href|src)$/.test(name) ? address(value, from) : /^(alt|title|start|colspan|rowspan)$/.test(name) ? value : null;
         if (kept === null) node.removeAttribute(name);
         else node.setAttribute(name, kept);
       }
-      if (node.localName === "a") Object.assign(node, { target: "_blank", rel: "noopener noreferrer" });
-      if (node.localName === "table") {
-        const wide = el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "表格" });
-        node.replaceWith(wide);
-        wide.append(node);
-      }
+      const tag = node.localName;
+      if (tag === "a") Object.assign(node, { target: "_blank", rel: "noreferrer" });
+      if (tag === "img" && !node.closest("a")) Object.assign(node, { tabIndex: 0, role: "button" }); // pressed it is shown large
+      if (tag === "table") node.tabIndex = 0; // it may be wider than the panel
     }
     out.append(...parsed.childNodes);
   } catch { // Trusted Types without our policy: the words
@@ -150,57 +175,137 @@ function nodes(html, from) {
   return out;
 }
 
-/* Sends and returns JSON. Rejects when the network or the server fails or takes too long; `status` is on the error. */
-async function request(url, options, stop = new AbortController()) {
+// Who asks, and how the server is asked. One page speaks for one site and one person, however many boxes it has.
+
+const script = document.currentScript; // a page can hold an element of that name
+let base, options = {}; // the server's origin; what the page wants
+let signer = null; // gives a token of the person's identity, of the page's making
+let pass = null; // {token: a promise, until: ms}; in memory only
+
+const notes = {}; // where nothing can be stored, for as long as the page lives
+
+/* Returns what is kept under a name, for this browser or with `store` for this session; keeps `value` if there was nothing. */
+function kept(name, value, store = "localStorage") {
+  const found = notes[name];
+  try {
+    const stored = window[store].getItem(name);
+    if (stored) return stored;
+    if (value) window[store].setItem(name, found || value);
+  } catch {
+    // refused: the page remembers
+  }
+  if (value) notes[name] = found || value;
+  return found;
+}
+
+/* Returns one random id for this browser. */
+function visitor() {
+  return kept("kb-visitor", random()) || kept("kb-visitor");
+}
+
+/* Returns when a token must be made anew, 30 s before it ends (ms); never for what we cannot read: the server will say. */
+function ends(token) {
+  try {
+    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).exp * 1000 - 30_000;
+  } catch {
+    return Infinity;
+  }
+}
+
+function vouched(anew) {
+  if (anew || !pass || pass.until < Date.now()) {
+    const mine = pass = { until: Infinity }; // the page is asked once for all that wait
+    mine.token = new Promise((resolve, refuse) => {
+      setTimeout(() => refuse(new Error("identify is late")), PATIENCE);
+      resolve(signer());
+    });
+    mine.token.then((token) => { mine.until = ends(token); }, () => { mine.until = 0; });
+  }
+  return pass.token;
+}
+
+/* Sends, and returns the JSON of the answer. Rejects where there is none, in time or of another kind; `status` and the server's `said` are on the error. */
+async function json(url, sent = {}, stop = new AbortController()) {
   const late = setTimeout(() => stop.abort(), PATIENCE);
   try {
-    const response = await fetch(url, { credentials: "omit", signal: stop.signal, ...options });
+    const response = await fetch(url, { credentials: "omit", signal: stop.signal, ...sent });
     const data = await response.json();
     if (response.ok) return data;
-    throw Object.assign(new Error(`${url.split("?")[0]} ${response.status} ${JSON.stringify(data)}`), { status: response.status });
+    const { code, message } = data.error || {};
+    throw Object.assign(new Error(`${url.split("?")[0]} ${response.status} ${code} ${message}`), { status: response.status, said: message });
   } finally {
     clearTimeout(late);
   }
 }
 
-function post(url, body) {
-  return request(url, { method: "POST", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/* Asks the API in the name of who is here; once more with a new token when the first is refused. */
+async function request(path, { data, ...sent } = {}, stop = undefined, anew = false) {
+  const site = options.kb, mine = signer, headers = site ? { "X-Zhida-Site": site } : {};
+  if (data) Object.assign(headers, { "Content-Type": "application/json" });
+  if (site && mine) headers.Authorization = `Bearer ${await vouched(anew)}`;
+  else if (site || path === "/tickets") headers["X-Zhida-Visitor"] = visitor();
+  const body = data && { method: "POST", keepalive: true, body: JSON.stringify(site ? data : { ...data, visitor: visitor() }) };
+  return json(`${base}/api/v1${path}`, { headers, ...body, ...sent }, stop).catch((error) => {
+    if (error.status !== 401 || !mine || anew) throw error;
+    return request(path, { data, ...sent }, stop, true);
+  });
 }
 
-let known = "";
+function post(path, data) {
+  return request(path, { data });
+}
 
-/* Returns who asks: one random id for this browser, or for this page where nothing can be stored. */
-function visitor() {
-  try {
-    known = localStorage.getItem("kb-visitor") || known || random();
-    localStorage.setItem("kb-visitor", known);
-  } catch {
-    known = known || random();
+// What all boxes of a page share
+
+let context = "";
+let texts = {}; // what t() says instead, by its Chinese
+const boxes = new Set();
+let main = null; // the box behind the button
+let sheet = null;
+const listeners = [];
+
+function about() {
+  const { pathname, hash } = location;
+  return context || (options.context === "url" ? pathname + (hash[1] === "/" ? hash : "") : options.context || "");
+}
+
+function t(text, given) {
+  return (texts[text] || text).replace("{0}", () => given);
+}
+
+/* Returns options that can be followed; warns of the others. */
+function checked(given) {
+  const out = {};
+  for (const [name, value] of Object.entries(given)) {
+    const allowed = ALLOWED[name];
+    if (allowed && (!allowed[0] || allowed.includes(value))) out[name] = value;
+    else unknown(`${name}="${value}"`, allowed || Object.keys(ALLOWED));
   }
-  return known;
+  return out;
 }
 
-function start(script) {
-  const base = new URL(script.src).origin, api = `${base}/api/v1`;
-  const label = script.dataset.label || "帮助";
-
-  let panel, input, body, status; // built at the first opening
-  let state = begin({ newId: random, live: /Android/.test(navigator.userAgent) });
+/* Puts a box into the page: behind a button, or into `anchor`. Returns what can be done to it. */
+function start({ label, theme = "auto", module, position = "", mode, size = "", zIndex, lang = "zh-CN" }, anchor) {
+  let panel, drop, input, body, status, mine, away; // built at the first opening; `mine`: the button to one's own questions, `away`: the link out
+  const anew = () => begin({ newId: random, live: /Android/.test(navigator.userAgent) });
+  let state = anew();
   let timer, latest = new AbortController();
-  let asked = ""; // the text whose results are on screen, or on their way
+  let busy = false, asked = ""; // the text whose results are on screen, or on their way
   let receipt = null; // {text, node, ticket} of the last finished question that has something to say
   let place = null; // where it is shown, when not on top
   let back = null; // what had the focus before the panel
+  let trail = []; // what is under the page that is open: {shown, top, at}
+  let used = false, nudge = null;
 
-  const launch = el("button", { class: "launch", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", click: toggle }, label);
-  const root = el("div", { class: oneOf("position", "right", "left"), lang: "zh-CN", role: "region", "aria-label": label }, launch);
-  root.classList.add("root");
-  root.dataset.theme = oneOf("theme", "auto", "light", "dark");
-  const host = document.createElement("zhida-help");
-  const shadow = host.attachShadow({ mode: "open" });
+  label = label || LABELS[lang];
+  const silent = mode === "headless";
+  const launch = el("button", { class: "launch", part: "button", type: "button", "aria-haspopup": "dialog", click: toggle, hidden: silent }, label);
+  const root = el("div", { class: `root ${anchor ? "inline" : position} ${size}`, lang, role: "region", "aria-label": label, "data-theme": theme }, !anchor && launch);
+  if (zIndex) root.style.setProperty("--z", zIndex);
+  const host = anchor || document.createElement("zhida-help");
+  const shadow = host.shadowRoot || host.attachShadow({ mode: "open" });
   try {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(CSS);
+    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(CSS);
     shadow.adoptedStyleSheets = [sheet];
   } catch {
     shadow.append(el("style", { nonce: script.nonce }, CSS));
@@ -208,17 +313,17 @@ function start(script) {
   shadow.append(root);
   // The page's shortcuts and focus guards would take our box for a plain element: what is typed here stays here.
   for (const type of ["keydown", "keypress", "keyup", "input", "paste", "focusin", "focusout"]) {
-    shadow.addEventListener(type, (event) => event.stopPropagation());
+    root.addEventListener(type, (event) => event.stopPropagation());
   }
   const leave = safely(() => tell({ type: "leave" }));
+  const outside = safely((event) => !event.composedPath().includes(host) && close());
   window.addEventListener("pagehide", leave);
-  document.body.append(host);
+  if (anchor) build();
+  else if (!silent) document.body.append(host);
 
-  function oneOf(name, ...allowed) {
-    const value = script.dataset[name] || allowed[0];
-    if (allowed.includes(value)) return value;
-    warn(`data-${name}="${value}" must be one of ${allowed.join(", ")}`);
-    return allowed[0];
+  function emit(name, detail = {}) {
+    host.dispatchEvent(new CustomEvent(name, { detail }));
+    listeners.forEach((one) => one.name === name && safely(one.listener)(detail));
   }
 
   // What happens and what follows
@@ -232,8 +337,11 @@ function start(script) {
   function carry({ search: text, typing, clear, send, told, wake }, at) {
     if (text) search(text, typing);
     else if (clear) blank();
-    else if (send) post(`${api}/intents`, { ...send, visitor: visitor() }).then(
-      safely((said) => tell({ type: "stored", question: send, said })),
+    else if (send) post("/intents", send).then(
+      safely((said) => {
+        tell({ type: "stored", question: send, said });
+        report(send.query, said);
+      }),
       safely((error) => {
         warn(error);
         tell({ type: "failed", question: send, taken: error.status === 409 });
@@ -245,6 +353,11 @@ function start(script) {
     }
   }
 
+  function report(query, { verdict, ticket }) {
+    if (/answered/.test(verdict)) emit(verdict, { query });
+    if (ticket) emit("ticket", { query, number: ticket.number, url: ticket.url });
+  }
+
   /* Takes what is in the box as it stands, without waiting for another key. */
   function look() {
     tell({ type: "input", text: input.value, ready: true });
@@ -253,31 +366,48 @@ function start(script) {
   // The panel
 
   function build() {
+    const dialog = { role: "dialog", "aria-label": label }, words = anchor ? label : t("说说遇到的问题");
     input = el("input", {
-      type: "search", enterkeyhint: "search", "aria-label": "搜索帮助", placeholder: "说说遇到的问题", autocomplete: "off", autocapitalize: "off",
-      spellcheck: "false", compositionstart: tell, compositionend: () => tell({ type: "compositionend", text: input.value }),
-      input: (event) => tell({ type: "input", text: input.value, composing: event.isComposing }),
+      part: "input", enterkeyhint: "search", "aria-label": words, placeholder: words, autocomplete: "off", compositionstart: tell,
+      compositionend: () => tell({ type: "compositionend", text: input.value }),
+      input(event) {
+        if (anchor) open();
+        tell({ type: "input", text: input.value, composing: event.isComposing });
+      },
+      ...(anchor && { role: "combobox", "aria-haspopup": "dialog", "aria-expanded": "false", "aria-controls": "drop", click: open }),
     });
     body = el("div", { class: "body" });
     status = el("p", { class: "unseen", role: "status" });
-    const dialog = { role: "dialog", "aria-modal": "true", "aria-label": label };
-    panel = el("div", { class: "panel", tabindex: -1, hidden: "", keydown: pressed, ...dialog },
-      el("div", { class: "bar", role: "search" }, input, el("button", { class: "quiet", type: "button", click: close }, "关闭")), body,
-      el("div", { class: "end soft" }, el("span", { class: "keys" }, "↑↓ 选择　Enter 打开　Esc 关闭"), newTab(`${base}/`, "打开帮助中心")), status);
+    mine = button("", questions, "quiet");
+    away = newTab(`${base}/`, "");
+    drop = el("div", { class: "drop", id: "drop", ...(anchor && { hidden: "", tabindex: -1, ...dialog }) }, body, el("div", { class: "end soft" }, mine, away));
+    panel = el("div", { class: "panel", part: "panel", tabindex: -1, keydown: pressed, click: followed,
+      ...(anchor ? { role: "search" } : { hidden: "", "aria-modal": "true", ...dialog }) },
+    el("div", { class: "bar" }, input, !anchor && button(t("关闭"), close, "quiet")), drop, status);
     root.append(panel);
   }
 
   function isOpen() {
-    return Boolean(panel) && !panel.hidden;
+    return Boolean(panel) && !(anchor ? drop : panel).hidden;
   }
 
-  function open() {
+  async function open() {
+    if (isOpen()) return;
     if (!host.isConnected) document.body.append(host); // a page that swaps its body
-    if (!panel) build();
-    if (!isOpen()) back = document.activeElement;
+    back = document.activeElement;
+    if (!used) {
+      used = true;
+      if (lang !== "zh-CN") texts = await json(`${base}/widget/texts/${lang}.json`).catch(warn) || {};
+      if (!panel) build();
+      fill(away, t("打开帮助中心"));
+      fill(mine, t("我的提问"));
+      if (options.kb && theme === "auto") request("/site").then((site) => { root.dataset.theme = site.theme; }, warn);
+    }
     flip(true);
     input.focus({ preventScroll: true });
     look();
+    news();
+    emit("open");
   }
 
   function close() {
@@ -285,7 +415,8 @@ function start(script) {
     leave();
     const inside = shadow.activeElement; // else the person is at work elsewhere on the page
     flip(false);
-    if (inside) (back && back.isConnected && back !== host && back !== document.body ? back : launch).focus({ preventScroll: true });
+    if (inside) (anchor ? input : back?.isConnected && back !== host && back !== document.body ? back : launch).focus({ preventScroll: true });
+    emit("close");
   }
 
   function toggle() {
@@ -294,19 +425,30 @@ function start(script) {
   }
 
   function flip(opened) {
+    if (anchor) {
+      drop.hidden = !opened;
+      input.setAttribute("aria-expanded", opened);
+      for (const type of ["pointerdown", "focusin"]) document[opened ? "addEventListener" : "removeEventListener"](type, outside);
+      return;
+    }
     panel.hidden = !opened;
-    launch.hidden = opened;
-    launch.setAttribute("aria-expanded", opened);
+    launch.hidden = opened || silent;
+    nudge?.remove();
   }
 
   function pressed(event) {
     if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return; // 229: the input method's
-    const at = shadow.activeElement || panel, key = event.key;
+    const at = shadow.activeElement || panel, key = event.key, large = panel.querySelector(".over"), box = at.matches("input,textarea");
     let done = true;
-    if (key === "Escape") close();
-    else if (key === "Tab") done = trap(at, event.shiftKey);
-    else if (key === "/" && at !== input) input.select();
+    if (large) large.classList.remove("over");
+    else if (!isOpen()) {
+      if (key === "ArrowDown") open();
+      else done = false;
+    } else if (key === "Escape") close();
+    else if (key === "Tab") done = !anchor && trap(at, event.shiftKey);
+    else if (key === "/" && !box) input.select();
     else if (key === "Enter" && at === input) ask("enter", input.value);
+    else if (key === "Enter" && at.localName === "img") at.click();
     else if (key === "ArrowDown") done = move(at, 1);
     else if (key === "ArrowUp") done = move(at, -1);
     else done = false;
@@ -319,7 +461,7 @@ function start(script) {
 
   /* Carries the focus round at either end. Returns false when the browser's own step stays inside. */
   function trap(at, backwards) {
-    const all = stops('a[href],button,input,[tabindex="0"]');
+    const all = stops('a[href],button,input,textarea,summary,[tabindex="0"]');
     if (all.some((one) => at.compareDocumentPosition(one) & (backwards ? 2 : 4))) return false;
     all[backwards ? all.length - 1 : 0].focus();
     return true;
@@ -342,22 +484,29 @@ function start(script) {
   function search(text, typing) {
     asked = text;
     latest.abort();
-    const mine = latest = new AbortController();
-    const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, ...(typing && { typing: 1 }) });
-    if (script.dataset.module) params.set("module", script.dataset.module);
-    const fresh = () => mine === latest && text === asked;
-    const slow = setTimeout(() => fresh() && !body.querySelector(".foot") && draw(el("p", { class: "soft" }, "正在查找…")), SLOW);
-    request(`${api}/search?${params}`, {}, mine)
+    const run = latest = new AbortController();
+    busy = true;
+    const fresh = () => run === latest && text === asked;
+    const slow = setTimeout(() => fresh() && !body.querySelector(".foot") && draw(p(t("正在查找…"))), SLOW);
+    find(text, typing, run)
       .then((answer) => fresh() && show(text, answer))
       .catch((error) => fresh() && fail(error))
-      .finally(() => clearTimeout(slow));
+      .finally(() => {
+        clearTimeout(slow);
+        if (run === latest) busy = false;
+      });
+  }
+
+  function find(text, typing, run) {
+    const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, ...(typing && { typing: 1 }), ...(module && { module }) });
+    return request(`/search?${params}`, {}, run);
   }
 
   /* Shows these nodes below the receipt of the same text, if there is one. */
   function draw(...content) {
-    const kept = receipt && receipt.text === asked;
-    if (!kept) receipt = null;
-    fill(body, el("div", {}, kept && receipt.node), ...content);
+    if (receipt?.text !== asked) receipt = null;
+    trail = [];
+    fill(body, el("div", {}, receipt?.node), ...content);
     hideOffers();
   }
 
@@ -365,60 +514,65 @@ function start(script) {
     status.textContent = words;
   }
 
+  function p(...words) {
+    return el("p", { class: "soft" }, ...words);
+  }
+
   function blank() {
     asked = "";
     latest.abort();
-    draw(el("p", { class: "soft" }, "输入几个字就开始查找，比如“发票查验失败”。没有答案的问题，我们会替你记下来，请同事回答。"));
+    draw(p(t("没有答案的问题，我们会替你记下来，请同事回答。")));
     say("");
+    const here = about(), home = body.lastChild;
+    if (here) suggestions(here).then((found) => found[0] && home.isConnected && home.after(el("h3", {}, t("这里常见的问题")),
+      el("ol", { class: "hits" }, ...found.map((one) => el("li", {}, newTab(one.url, one.title, { class: "stop" }))))), warn);
+  }
+
+  function suggestions(here) {
+    return request(`/suggestions?${new URLSearchParams({ context: here })}`).then((found) => found.suggestions);
+  }
+
+  function trouble(error) {
+    warn(error);
+    return error.status === 401 ? t("先登录这个系统，再来提问。") : t("暂时连不上帮助中心，请稍后再试。");
   }
 
   function fail(error) {
-    warn(error);
-    draw(el("p", {}, OFFLINE), button("重试", () => {
+    const words = trouble(error);
+    draw(el("p", {}, words), button(t("重试"), () => {
       input.focus();
       look();
     }));
     asked = "";
     tell({ type: "lost" });
-    say(OFFLINE);
+    say(words);
   }
 
   function show(text, answer) {
     // Half a word is too early for a verdict: its hits are those of the words that it may become.
     const early = answer.unfinished && !answer.answer && (answer.hits.length > 0 || answer.verdict !== "empty");
-    const verdict = early ? "early" : answer.verdict;
-    const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, url: address(hit.url, base), name: hit.heading || hit.title }));
+    const verdict = early ? "early" : answer.verdict, reply = answer.reply;
+    const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, name: hit.heading || hit.title }));
     const best = answer.answer && hits.shift();
     const missing = early ? "" : answer.reason.missing.join("、");
-    const corrected = verdict !== "empty" && answer.corrected ? `已按“${answer.corrected}”搜索` : "";
-    const weak = corrected && !missing ? "" : "没有找到完全对应的答案";
-    const words = { empty: EMPTY, unanswered: "没有找到答案", weak, early: hits.length ? "" : "还没有对得上的内容，接着输入试试" }[verdict];
+    const corrected = verdict !== "empty" && answer.corrected ? t("已按“{0}”搜索", answer.corrected) : "";
+    const weak = corrected && !missing ? "" : t("没有找到完全对应的答案");
+    const words = reply ? "" : { empty: t(EMPTY), unanswered: t("没有找到答案"), weak, early: hits.length ? "" : t("还没有对得上的内容，接着输入试试") }[verdict];
     draw(
-      corrected && el("p", { class: "soft" }, corrected),
-      words && el("p", {}, words, verdict !== "empty" && missing && `（没有提到：${missing}）`, hits.length > 0 && "，下面的内容可能有关"),
+      corrected && p(corrected),
+      words && el("p", {}, words, verdict !== "empty" && missing && t("（没有提到：{0}）", missing), hits.length > 0 && t("，下面的内容可能有关")),
+      reply && replyOf(text, reply),
       best && answerOf(text, best, answer.answer),
-      hits.length > 0 && el("ol", { class: "hits", "aria-label": "相关内容" }, ...hits.map((hit) => hitOf(text, hit))),
-      verdict !== "empty" && footOf(text));
+      hits.length > 0 && el("ol", { class: "hits" }, ...hits.map((hit) => hitOf(text, hit))),
+      verdict !== "empty" && !reply && footOf(text));
     body.scrollTop = 0;
-    say([corrected, words || (best ? `找到答案：${best.name}` : `${hits.length} 条结果`)].filter(Boolean).join("，"));
+    say(`${corrected} ${words || (reply ? reply.kind_name : best ? t("找到答案：{0}", best.name) : t("{0} 条结果", hits.length))}`);
+    emit("search", { query: text, verdict: answer.verdict });
   }
 
-  function newTab(href, words, attributes) {
-    return el("a", { href, target: "_blank", rel: "noopener", ...attributes }, words);
-  }
-
-  function button(words, click, style) {
-    return el("button", { type: "button", class: style, click }, words);
-  }
-
-  function soft(words) {
-    return el("span", { class: "soft" }, words);
-  }
-
-  /* Makes a link to a hit; opening it, by whichever button or key, finishes the question. */
+  /* Makes a link to a hit; opening it finishes the question. */
   function linkTo(text, hit, words, attributes) {
-    const opened = (event) => event.button < 2 && tell({ type: "open", text, opened: hit.article, rank: hit.rank });
-    return newTab(hit.url, words, { click: opened, auxclick: opened, ...attributes });
+    return newTab(hit.url, words, { click: () => tell({ type: "open", text, opened: hit.article, rank: hit.rank }), ...attributes });
   }
 
   function hitOf(text, hit) {
@@ -427,23 +581,34 @@ function start(script) {
   }
 
   function answerOf(text, hit, html) {
-    const ask = el("div", { class: "ask", role: "group", "aria-label": "反馈", tabindex: -1 });
-    askFeedback(ask, text, hit, "有帮助吗");
-    const all = linkTo(text, hit, "打开全文", { class: "stop", "aria-label": `打开全文：${hit.title}` });
-    return el("section", { "aria-label": "答案" }, soft(hit.title === hit.name ? "答案" : `答案 · ${hit.title}`), el("h2", {}, hit.name),
-      el("div", { class: "text" }, nodes(html, hit.url)), all, ask);
+    const all = linkTo(text, hit, t("打开全文"), { class: "stop" });
+    return el("section", { "aria-label": t("答案") }, soft(t("答案"), hit.title !== hit.name && ` · ${hit.title}`), el("h2", {}, hit.name),
+      el("div", { class: "text" }, nodes(html, hit.url)), all, helpful(hit, text));
   }
 
-  function askFeedback(ask, text, hit, words) {
-    const give = (helpful) => () => {
-      fill(ask, soft("谢谢"), !helpful && offer(text, ask)).focus({ preventScroll: true });
-      hideOffers();
-      post(`${api}/feedback`, { article: hit.article, anchor: hit.anchor, helpful, visitor: visitor() }).catch((error) => {
-        warn(error);
-        if (!receipt || !ask.contains(receipt.node)) askFeedback(ask, text, hit, OFFLINE);
+  function replyOf(text, reply) {
+    const note = noteOf(reply.kind_name, el("p", { class: "said" }, reply.text), p(`${reply.role} · ${when(reply.at)}`));
+    note.append(offer(text, note, reply.kind === "known" && reply.open ? t("我也遇到，处理好了告诉我") : t("仍未解决，记下我的问题")));
+    return note;
+  }
+
+  /* Makes the question whether a section helped, and where not, why. `text`: what was asked, if an answer to it is shown. */
+  function helpful({ article, anchor }, text) {
+    const ask = el("div", { class: "ask", tabindex: -1 });
+    const give = (good) => () => {
+      const send = (reason) => post("/feedback", { article, anchor, helpful: good, reason }).catch((error) => {
+        const words = trouble(error);
+        if (!ask.contains(receipt?.node)) question(words);
       });
+      const why = el("input", { "aria-label": t("哪里没帮上？"), placeholder: t("哪里没帮上？") });
+      const thank = (...more) => fill(ask, soft(t("谢谢")), ...more).focus({ preventScroll: true });
+      if (good) thank();
+      else thank(why, button(t("发送"), () => send(why.value).then(() => thank())), text && offer(text, ask));
+      hideOffers();
+      send();
     };
-    fill(ask, soft(words), button("有帮助", give(true)), button("没帮助", give(false)));
+    const question = (words) => fill(ask, soft(words), button(t("有帮助"), give(true)), button(t("没帮助"), give(false)));
+    return question(t("有帮助吗"));
   }
 
   function footOf(text) {
@@ -452,12 +617,131 @@ function start(script) {
   }
 
   /* Makes the button because of which no list is a dead end; what becomes of it stands in `where`. */
-  function offer(text, where) {
-    return button(UNSOLVED, () => ask("unsolved", text, where), "quiet stop offer");
+  function offer(text, where, words = t("没找到？记下我的问题")) {
+    return button(words, () => ask("unsolved", text, where), "quiet stop offer");
   }
 
   function hideOffers() {
-    panel.querySelectorAll(".offer").forEach((one) => { one.hidden = Boolean(receipt && receipt.ticket); });
+    panel.querySelectorAll(".offer").forEach((one) => { one.hidden = Boolean(receipt?.ticket); });
+  }
+
+  // Pages inside the panel
+
+  /* Our own addresses open in here; a key held with the press means another tab, as everywhere. */
+  function followed(event) {
+    const { target } = event, link = target.closest("a");
+    if (target.getAttribute("role") === "button") target.classList.toggle("over"); // a picture, shown large
+    if (link && !event.button && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey && go(link.href)) event.preventDefault();
+  }
+
+  /* Opens an article or a ticket of ours in the panel. Returns whether the address is one. */
+  function go(url) {
+    const { origin, pathname, hash } = new URL(url, base), [, kind, one, two, more] = pathname.split("/");
+    if (origin !== base || more) return false;
+    if (kind === "a" && two) visit(`/articles/${one}/${two}`, url, (told) => article(told, decodeURIComponent(hash.slice(1))));
+    else if (kind === "t" && !two) visit(`/tickets/${one}`, url, (told, again) => ticket(`/tickets/${one}`, told, again));
+    else return false;
+    return true;
+  }
+
+  /* Opens a page over what is shown; the button at its top leads back. `page(told, again)` makes its nodes; again(true) makes them anew after something was done. */
+  function visit(path, url, page) {
+    const content = el("div", {}, p(t("正在查找…")));
+    const load = (done) => request(path).then((told) => {
+      if (!content.isConnected) return;
+      fill(content, ...page(told, load));
+      if (done) say(t("已保存"));
+      content.querySelector("[data-here]")?.scrollIntoView();
+      content.querySelector("h2").focus({ preventScroll: true });
+    }).catch((error) => fill(content, el("p", { role: "alert" }, trouble(error)), newTab(url, t("打开帮助中心"))));
+    if (busy) { // its results must not come over this page: looked for again on the way back
+      latest.abort();
+      asked = "";
+      tell({ type: "lost" });
+    }
+    trail.push({ shown: Array.from(body.childNodes), top: body.scrollTop, at: shadow.activeElement });
+    fill(body, button(t("← 返回"), goBack, "quiet"), content);
+    body.scrollTop = 0;
+    body.firstChild.focus();
+    load();
+  }
+
+  function goBack() {
+    const { shown, top, at } = trail.pop();
+    fill(body, ...shown);
+    body.scrollTop = top;
+    (at?.isConnected ? at : input).focus({ preventScroll: true });
+    look();
+    news();
+  }
+
+  function title(words) {
+    return el("h2", { tabindex: -1 }, words);
+  }
+
+  function article(told, here) {
+    const sections = told.sections.map((one) => el("section", { class: "text", "data-here": one.anchor !== "" && one.anchor === here },
+      one.heading && el(one.level > 2 ? "h4" : "h3", {}, one.heading), nodes(one.html, told.url)));
+    return [title(told.title),
+      told.contents.length > 2 && el("details", {}, el("summary", {}, t("目录")),
+        ...told.sections.map((one, at) => one.heading && button(one.heading, () => sections[at].scrollIntoView(), "quiet"))),
+      ...sections, helpful({ article: told.article, anchor: "" })];
+  }
+
+  function when(at) {
+    return new Date(at).toLocaleString(lang, { dateStyle: "short", timeStyle: "short" });
+  }
+
+  function questions() {
+    visit("/tickets", `${base}/mine`, ({ tickets }) => [title(t("我的提问")),
+      tickets.length ? el("ol", { class: "hits" }, ...tickets.map((one) => el("li", {}, newTab(one.url, one.question || "…"),
+        one.news && el("strong", { class: "badge" }, t("新回复")), el("p", { class: "cut" }, `${one.words} · ${when(one.at)}`)))) : p(t("你还没有记下过问题。"))]);
+  }
+
+  /* Shows on the button to one's own questions how many have news. Asked when the panel opens, never while it is closed. */
+  function news() {
+    if (!signer && !kept("kb-visitor")) return; // nobody has asked anything here yet
+    request("/tickets").then((told) => fill(mine, t("我的提问"), told.news > 0 && el("span", { class: "badge" }, `${t("新回复")} ${told.news}`)), warn);
+  }
+
+  function ticket(path, told, again) {
+    const ended = /^(resolved|confirmed|closed)$/.test(told.state);
+    const field = (tag, words, more) => el(tag, { "aria-label": words, placeholder: words, ...more });
+    const words = field("textarea", ended ? t("哪里还不行？写一句") : t("做了什么、看到什么提示"));
+    const contact = field("input", t("怎么联系你（选填）"), { value: told.contact });
+    const problem = el("p", { role: "alert" });
+    const files = el("ul", {}, ...told.files.map(fileOf));
+    const act = (action) => () => post(`${path}/${action}`, { details: words.value, contact: contact.value }).then(again, wrong);
+    function wrong(error) {
+      fill(problem, error.said || trouble(error));
+    }
+    function fileOf(file) {
+      return el("li", {}, newTab(file.url, file.name));
+    }
+    async function add() {
+      for (const file of Array.from(picker.files)) {
+        const data = new FormData();
+        data.append("file", file, file.name);
+        await request(`${path}/files`, { method: "POST", body: data }).then((stored) => {
+          files.append(fileOf(stored.file));
+          say(t("已保存"));
+        }, wrong);
+      }
+      picker.value = "";
+    }
+    const picker = el("input", { type: "file", multiple: "", change: add });
+    if (told.news) post(`${path}/seen`, {}).catch(warn);
+    return [title(told.question || "…"), p(`T-${told.number} · ${told.words}`, told.expected && ` · ${told.expected.words}`),
+      told.asked && noteOf(t("客服想请你补充"), el("p", { class: "said" }, told.asked)),
+      ...told.thread.map((one) => el("div", { class: "foot" }, soft(`${{ self: t("你"), agent: t("客服"), system: t("答案") }[one.by]} · ${when(one.at)}`),
+        one.text && el("p", { class: "said" }, one.text), one.url && el("p", {}, newTab(one.url, t("打开全文"))))),
+      problem,
+      !told.withdrawn && el("div", { class: "form" },
+        told.state === "resolved" && button(t("已解决"), act("confirm")),
+        words, !ended && contact,
+        ended ? button(t("仍未解决"), act("reopen")) : button(t("保存"), act("details")),
+        !ended && el("label", {}, t("添加截图或单据"), picker), files,
+        !ended && !told.replies.length && button(t("撤销这个提问"), act("withdraw"), "quiet"))];
   }
 
   // Finished questions
@@ -466,14 +750,14 @@ function start(script) {
   function conclude({ intent_id, query, trigger, said }) {
     if (query !== asked) return;
     if (said) keep(query, receiptOf(trigger, said, intent_id), said.ticket);
-    else keep(query, noteOf(OFFLINE, button("重试", () => ask(trigger, query, place), "quiet")));
+    else keep(query, noteOf(trouble({}), button(t("重试"), () => ask(trigger, query, place), "quiet")));
   }
 
   function keep(text, node, ticket) {
-    if (receipt) receipt.node.remove();
+    receipt?.node.remove();
     receipt = node && { text, node, ticket };
-    if (!node) return;
-    (place && place.isConnected ? place : body.firstChild).append(node);
+    if (!node || trail.length) return;
+    (place?.isConnected ? place : body.firstChild).append(node);
     hideOffers();
     if (shadow.activeElement !== input) node.focus({ preventScroll: true });
     node.scrollIntoView({ block: "nearest" });
@@ -485,58 +769,158 @@ function start(script) {
   }
 
   function receiptOf(trigger, said, intent_id) {
-    if (said.limited) return noteOf(LIMITED);
+    if (said.limited) return noteOf(t("这一小时记下的问题太多了，请稍后再试，急用请直接联系财务支持。"));
     if (said.ticket) return ticketOf(said.ticket, intent_id);
     if (trigger === "enter") return null; // the results say it all
-    return noteOf(said.verdict === "empty" ? EMPTY : "收到了，谢谢。");
+    return noteOf(said.verdict === "empty" ? t(EMPTY) : t("谢谢"));
   }
 
   function ticketOf(ticket, intent_id) {
-    const number = String(ticket.number).replace(/^(?=\d)/, "T-");
-    const others = ticket.followers > 1 ? `，另有 ${ticket.followers - 1} 位同事在等` : "";
-    const url = address(ticket.url, base), token = new URL(url).pathname.split("/").pop();
-    const words = el("p", {}, `还没有答案，已替你记下（${number}）${others}`);
-    const undo = button("撤销", () => post(`${api}/tickets/${token}/withdraw`, {}).then(safely(() => {
+    const others = ticket.followers > 1 ? t("，另有 {0} 位同事在等", ticket.followers - 1) : "";
+    const words = el("p", {}, t("还没有答案，已替你记下（{0}）", `T-${ticket.number}`), others);
+    const undo = button(t("撤销"), () => post(`/tickets/${ticket.url.split("/").pop()}/withdraw`, {}).then(safely(() => {
       tell({ type: "withdrawn", intent_id });
       receipt = { ...receipt, ticket: null };
-      fill(node, fill(words, "已撤销")).focus({ preventScroll: true });
+      fill(node, fill(words, t("已撤销"))).focus({ preventScroll: true });
       hideOffers();
-      say("已撤销");
-    })).catch(() => say(fill(words, OFFLINE).textContent)), "quiet");
-    const node = el("div", { class: "note", tabindex: -1 }, words, newTab(url, "补充说明"), undo);
+      say(t("已撤销"));
+    })).catch((error) => say(fill(words, trouble(error)).textContent)), "quiet");
+    const node = el("div", { class: "note", tabindex: -1 }, words, newTab(ticket.url, t("补充说明")), undo);
     return node;
   }
 
   // The page's side
 
-  const commands = {
-    open, close, toggle,
-    search(text) {
-      open();
-      input.value = text || "";
-      look();
+  return {
+    open, close, toggle, leave,
+    async search(text = "") {
+      if (silent) return answered(text);
+      await type(text);
+    },
+    async ask(text = "") {
+      if (silent) return post("/intents", { intent_id: random(), query: text, trigger: "unsolved" }).then((said) => report(text, said) || said);
+      await type(text);
+      ask("unsolved", text);
+    },
+    async suggest(given = {}) {
+      const here = given.context || about(), found = here ? await suggestions(here) : [];
+      if (found[0] && !silent && !anchor && !isOpen() && !kept(`kb-nudge:${here}`, "1", "sessionStorage")) remind(found[0]);
+      return found;
+    },
+    /* Another person sits here now, or nobody: nothing of the last one stays. */
+    forget() {
+      state = anew();
+      receipt = null;
+      if (!panel) return;
+      input.value = "";
+      fill(mine, t("我的提问"));
+      blank();
     },
     destroy() {
       close();
       clearTimeout(timer);
       latest.abort();
       window.removeEventListener("pagehide", leave);
-      host.remove();
-      if (window.kb === kb) delete window.kb;
+      if (anchor) root.remove();
+      else host.remove();
     },
   };
-  const kb = safely((command, ...given) => {
-    if (Object.keys(commands).includes(command)) commands[command](...given);
-    else warn(`kb("${command}") is unknown; use one of ${Object.keys(commands).join(", ")}`);
-  });
-  if (window.kb === undefined) window.kb = kb;
-  else warn("window.kb belongs to somebody else: the button works, kb() does not");
+
+  async function type(text) {
+    await open();
+    input.value = text;
+    look();
+  }
+
+  function answered(text) {
+    return find(text).then((answer) => emit("search", { query: text, verdict: answer.verdict }) || answer);
+  }
+
+  function remind({ title, url }) {
+    nudge?.remove();
+    nudge = el("div", { class: "nudge", part: "nudge", role: "status" },
+      button(title, () => open().then(() => go(url)), "quiet"), el("button", { class: "quiet", type: "button", "aria-label": t("关闭"), click: () => nudge.remove() }, "×"));
+    root.append(nudge);
+  }
+}
+
+
+const commands = {
+  ...Object.fromEntries(["open", "close", "toggle", "search", "ask", "suggest"].map((name) => [name, (...given) => front()[name](...given)])),
+  /* Says where in the page somebody is, for what is shown before they type, from the next opening on. */
+  context(where) {
+    context = where || "";
+  },
+  /* Takes a token of the person's identity, or what makes one; null signs out. */
+  identify(who) {
+    boxes.forEach((box) => box.leave());
+    [signer, pass] = [who && (typeof who === "function" ? who : () => who), null];
+    boxes.forEach((box) => box.forget());
+  },
+  on: (name, listener) => EVENTS_TOLD.includes(name) ? listeners.push({ name, listener }) : unknown(name, EVENTS_TOLD),
+  off(name, listener) {
+    const at = listeners.findIndex((one) => one.name === name && one.listener === listener);
+    if (at >= 0) listeners.splice(at, 1);
+  },
+  /* Makes the boxes anew, with other options than the tag's where some are given. */
+  init(given = script.dataset) {
+    clear();
+    options = { kb: script.dataset.kb, ...checked(given) };
+    document.querySelectorAll("kb-search").forEach(mount);
+    if (options.mode !== "inline") boxes.add(main = start(options));
+  },
+  destroy() {
+    clear();
+    listeners.length = 0;
+    [signer, pass, context] = [null, null, ""];
+  },
+};
+
+function clear() {
+  boxes.forEach((box) => box.destroy());
+  boxes.clear();
+  main = null;
+}
+
+/* Returns the box that the page means when it says no other. */
+function front() {
+  const [first] = boxes;
+  if (!first) throw new Error('nothing is here: call kb("init")');
+  return main || first;
+}
+
+/* Puts a box into a <kb-search> element. */
+function mount(element) {
+  element.box = start({ ...options, ...checked(element.dataset) }, element);
+  boxes.add(element.box);
 }
 
 safely(() => {
-  const script = document.currentScript; // a page can hold an element of that name
-  if (!(script instanceof HTMLScriptElement) || !script.src) return warn("load the widget by a plain <script src> tag");
-  const install = safely(() => (document.querySelector("zhida-help") ? warn("the widget is on this page already") : start(script)));
+  if (!(script instanceof HTMLScriptElement) || !script.src) return warn("load it by a plain <script src>");
+  if (window.kb && window.kb.push) return warn("it is here already");
+  base = new URL(script.src).origin;
+  const kb = safely((command, ...given) => {
+    const names = Object.keys(commands);
+    return names.includes(command) ? commands[command](...given) : unknown(`kb("${command}")`, names);
+  });
+  const install = safely(() => {
+    const before = window.kb;
+    if (before === undefined || /\bq\b/.test(before)) window.kb = kb;
+    else warn("window.kb is taken");
+    commands.init();
+    customElements.define("kb-search", class extends HTMLElement {
+      connectedCallback() {
+        if (!this.box) safely(mount)(this);
+      }
+      disconnectedCallback() {
+        safely(() => this.box.destroy() || boxes.delete(this.box))();
+        this.box = null;
+      }
+    });
+    kb.push = (one) => kb(...one);
+    if (window.kb === kb && before) [...before.q || []].forEach(kb.push);
+    kb.q = kb; // the stub may be held by the page: what it is told still comes here
+  });
   if (document.body) install();
   else document.addEventListener("DOMContentLoaded", install);
 })();

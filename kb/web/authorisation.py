@@ -45,6 +45,7 @@ NEEDS: dict[str, Right | Gate] = {
     "site_api.of_page": Gate.PUBLIC,
     "site_frame.frame": Gate.PUBLIC,
     "widget.script": Gate.PUBLIC,
+    "widget.texts": Gate.PUBLIC,
     "widget.demo": Gate.PUBLIC,
     "tickets.mine": Gate.PUBLIC,
     "tickets.ticket": Gate.PUBLIC,

@@ -1,33 +1,43 @@
-"""The widget's script and a page of another look that embeds it."""
+"""The widget's script, what it says in other languages, and a page of another look that embeds it."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from indexer.text import traditional
+from kb.errors import NotFoundError
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
 _STATIC = Path(__file__).parents[1] / "static"
+SMALL = _STATIC / "widget.min.js"
+"""What pages get: script_text() with everything short that can be, made by scripts/make_widget.py."""
+_ENGLISH = Path(__file__).with_name("english.toml")
 _KEPT = 300
 """Seconds for which a page may use the script without asking again."""
 
 
 def blueprint() -> Blueprint:
-    """Return /widget/v1.js and /widget/demo."""
+    """Return /widget/v1.js, /widget/texts/<lang>.json and /widget/demo."""
     views = Blueprint("widget", __name__)
 
     @views.get("/widget/v1.js")
     def script() -> ResponseReturnValue:
-        response = Response(script_text(), mimetype="text/javascript")
-        response.cache_control.max_age = _KEPT
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-        response.add_etag()
-        return response.make_conditional(request)
+        return _for_any_page(Response(_small(), mimetype="text/javascript"))
+
+    @views.get("/widget/texts/<lang>.json")
+    def texts(lang: str) -> ResponseReturnValue:
+        said = texts_in(lang)
+        if said is None:
+            raise NotFoundError("挂件没有这种语言。可以用 zh-TW 或 en。")
+        return _for_any_page(jsonify(said))
 
     @views.get("/widget/demo")
     def demo() -> ResponseReturnValue:
@@ -36,9 +46,33 @@ def blueprint() -> Blueprint:
     return views
 
 
+def _for_any_page(response: Response) -> ResponseReturnValue:
+    response.cache_control.max_age = _KEPT
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["Access-Control-Allow-Origin"] = "*"  # the same for everybody; `integrity` and modules need it
+    response.add_etag()
+    return response.make_conditional(request)
+
+
 @cache
+def _small() -> str:
+    return SMALL.read_text(encoding="utf-8")
+
+
+@cache
+def texts_in(lang: str) -> dict[str, str] | None:
+    """Return what the widget says in a language, by what it says in Simplified Chinese; None for a language that it does not speak."""
+    if lang not in {"en", "zh-TW"}:
+        return None
+    english: dict[str, str] = tomllib.loads(_ENGLISH.read_text(encoding="utf-8"))
+    return english if lang == "en" else {said: traditional(said) for said in english}
+
+
 def script_text() -> str:
-    """Return the widget as one plain script: the rule that the search page imports as a module, then the widget, in a function that leaves no names."""
+    """Return the widget as one plain script: the rule that the search page imports as a module, then the widget, in a function that leaves no names.
+
+    What pages get is made from it.
+    """
     rule, widget = ((_STATIC / name).read_text(encoding="utf-8") for name in ("intents.js", "widget.js"))
     usage, _, rest = widget.partition("*/\n")
     rule = re.sub(r"^export |^ *//.*\n| +//.*", "", rule, flags=re.MULTILINE)  # its comments are for readers of the repository

@@ -122,6 +122,7 @@ TABLE = {
     ("GET", "/readyz"): EVERYBODY,
     ("GET", "/metrics"): EVERYBODY,
     ("GET", "/widget/v1.js"): EVERYBODY,
+    ("GET", "/widget/texts/<lang>.json"): EVERYBODY,
     ("GET", "/widget/demo"): EVERYBODY,
     ("GET", "/widget/frame"): dict.fromkeys(CAST, 404),  # of no site
     ("GET", "/favicon.ico"): dict.fromkeys(CAST, 301),
@@ -142,6 +143,7 @@ EXAMPLES = {
     "<int:file>": "1",
     "<token>/<action>": "<token>/seen",
     "<path:filename>": "style.css",
+    "<lang>": "en",
 }
 BODIES = {
     "/search": {"q": "发票查验失败"},

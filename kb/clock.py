@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 JUMP = timedelta(minutes=2)
 """How far the time may move against a clock that nobody sets, between two looks, before it is held to be wrong."""
@@ -27,8 +31,8 @@ class Steady:
     `LONG_HOLD` seconds when the jump was further than `FAR`. A machine that slept looks like one whose clock was set.
     """
 
-    def __init__(self, known: datetime | None = None) -> None:
-        """Begin with the first look. `known`: a moment that was certainly reached before; a first look that is further than `FAR` from it is a jump."""
+    def __init__(self, known: Collection[datetime] = ()) -> None:
+        """Begin with the first look. `known`: moments that were reached before; a first look that is further than `FAR` from one of them is a jump."""
         self.jump = timedelta()
         """By how much the time jumped last."""
         self._known = known
@@ -49,5 +53,5 @@ class Steady:
         """Return how far the time is from where it should be by what is known."""
         if self._last is not None:
             return (now - self._last[0]) - timedelta(seconds=seconds - self._last[1])
-        far = self._known is not None and abs(now - self._known) > FAR
-        return now - self._known if far and self._known is not None else timedelta()
+        away = max((now - moment for moment in self._known), key=abs, default=timedelta())
+        return away if abs(away) > FAR else timedelta()

@@ -146,7 +146,7 @@ class Worker:
     def _held(self, now: datetime, *, final: bool = False) -> bool:
         """Tell whether the time is not to be acted on yet: it was set while we looked, or is far from when somebody last did something here."""
         if self._steady is None:
-            self._steady = Steady(_last_deed(self._services.db))
+            self._steady = Steady(_last_deeds(self._services.db, now))
         jumped = self._steady.jump
         held = self._steady.held(now, self._seconds(), final=final)
         if self._steady.jump is not jumped:
@@ -193,10 +193,14 @@ class Worker:
         return True
 
 
-def _last_deed(db: Database) -> datetime | None:
-    """Return when somebody last did something that is kept: the latest of two logs that only grow. What the program did by itself tells nothing of the time."""
-    by_hand = select(TicketEvent.at).where(TicketEvent.actor != SYSTEM).order_by(TicketEvent.id.desc()).limit(1)
-    audited = select(AuditEntry.at).order_by(AuditEntry.id.desc()).limit(1)
-    with db.read() as session:
-        found = [session.scalar(by_hand), session.scalar(audited)]
-    return max((at for at in found if at is not None), default=None)
+def _last_deeds(db: Database, now: datetime) -> list[datetime]:
+    """Return when somebody last did something that is kept, and when they last did more than `LONG_HOLD` before `now`, by two logs that only grow.
+
+    People may have come since the clock was set: only what they did before can tell. What the program did by itself tells nothing of the time.
+    """
+    found = []
+    for table in (TicketEvent, AuditEntry):
+        last = select(table.at).where(table.actor != SYSTEM).order_by(table.id.desc()).limit(1)
+        with db.read() as session:
+            found.append((session.scalar(last), session.scalar(last.where(table.at < now - timedelta(seconds=LONG_HOLD)))))
+    return [max(moments) for ats in zip(*found, strict=True) if (moments := [at for at in ats if at is not None])]

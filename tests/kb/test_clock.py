@@ -64,7 +64,7 @@ def test_what_cannot_be_taken_back_waits_after_a_smaller_jump_as_long_as_everyth
 
 @pytest.mark.parametrize("away", [FAR, -FAR, timedelta(days=3652), timedelta(days=-3652)])
 def test_a_first_look_further_from_what_is_known_than_a_month_is_a_jump(now, away):
-    steady = Steady(now - away)
+    steady = Steady([now, now - away])
     assert steady.held(now, 0.0) == (abs(away) > FAR)
     assert steady.held(now + timedelta(seconds=HOLD), HOLD, final=True) == (abs(away) > FAR)
     assert not steady.held(now + timedelta(seconds=HOLD), HOLD)

@@ -246,7 +246,7 @@ def over(product, clock):
 
     def left():
         with product.db.read() as session:
-            return session.scalars(select(Ticket.state)).one(), session.scalars(select(Detail.body)).one(), session.scalars(select(Follower.contact)).one()
+            return session.get_one(Ticket, 1001).state, session.scalars(select(Detail.body)).one(), session.get_one(Follower, 1).contact
 
     return left
 
@@ -286,6 +286,31 @@ def test_a_worker_that_is_started_under_a_clock_ten_years_ahead_erases_and_tells
     with product.db.read() as session:
         assert session.get_one(Ticket, 1001).state == "resolved"
         assert session.scalars(select(Detail.body)).all() == ["在三楼"]
+
+
+def test_people_who_come_under_a_clock_ten_years_ahead_do_not_make_it_right_before_a_day_has_passed(ticking_anew, clock, over, product):
+    clock.forward(days=3652)
+    for _ in range(2):
+        _ask(product, clock())
+        worker, pass_ = ticking_anew()
+        assert not worker.sweep()
+        pass_(DAY // 3)
+    assert over() == WHOLE
+    pass_(DAY)
+    worker, pass_ = ticking_anew()
+    assert worker.sweep()
+    assert over() == ERASED
+
+
+def test_a_worker_that_is_started_under_a_clock_of_long_ago_ends_no_invitation(ticking_anew, clock, over, product):
+    with product.db.write() as session:
+        link = sign_in.invitation(session, sign_in.add_user(session, "客服小林", "agent", clock()), clock())
+    clock.forward(days=-3652)
+    worker, _ = ticking_anew()
+    assert not worker.sweep()
+    clock.forward(days=3652)
+    with product.db.read() as session:
+        assert sign_in.open_link(session, link, clock())
 
 
 def test_a_help_centre_that_rested_for_a_month_forgets_at_once_and_one_that_rested_longer_after_a_day(ticking_anew, clock, over):

@@ -135,7 +135,7 @@ class Worker:
                 self._settled = True
                 if taken_back:
                     log.warning("alarms_taken_back", told_by_a_clock_ahead=taken_back)
-            swept = alarms.sweep(services.db, services.policies, self._owners(), now)
+            swept = alarms.sweep(services.db, services.policies, self._owners(), now, alarms.Reach.of(services.config))
         except SQLAlchemyError as error:
             log.exception("alarms_failed", reason=type(error).__name__)
             return False

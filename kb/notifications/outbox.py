@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SECOND_THOUGHTS = timedelta(seconds=60)
 """How long a step that can be taken back is kept from those whom it would be told."""
+GATHERED = timedelta(minutes=15)
+"""How far apart two digests to the same person, or the team, are, unless what they tell cannot wait."""
 
 
 class Topic(StrEnum):
@@ -88,12 +90,26 @@ def note_for(session: Session, user_id: int, topic: Topic, now: datetime, data: 
     session.add(Notice(kind=topic.value, user_id=user_id, data=data, at=now, ready_at=now))
 
 
-def note_digest(session: Session, user_id: int | None, topic: Topic, now: datetime, lists: dict[str, list[Any]]) -> None:
-    """Write down lists of what somebody, or the team (None), is to be told; what was noted for them at the same moment and has not been spread is added to."""
-    same = select(Notice).where(Notice.spread_at.is_(None), Notice.ready_at == now, Notice.kind == topic.value, Notice.user_id == user_id)
-    earlier = session.scalar(same.limit(1))
+def digests_after(session: Session, topic: Topic, now: datetime) -> dict[int | None, datetime]:
+    """Return from when on people, and the team (None), can have their next digest; whoever is not named had none lately and can have one at once.
+
+    What a clock noted that has been set back since holds nobody up.
+    """
+    lately = (Notice.kind == topic.value, Notice.ready_at > now - GATHERED, Notice.ready_at <= now + GATHERED)
+    last = session.execute(select(Notice.user_id, func.max(Notice.ready_at)).where(*lately).group_by(Notice.user_id))
+    return {user: at if at > now else at + GATHERED for user, at in last}
+
+
+def note_digest(session: Session, user_id: int | None, topic: Topic, now: datetime, ready_at: datetime, lists: dict[str, list[Any]]) -> None:
+    """Write down lists of what somebody, or the team (None), is to be told from `ready_at` on.
+
+    What waits to be told them already is added to, and waits no longer than this.
+    """
+    waits = (Notice.spread_at.is_(None), Notice.kind == topic.value, Notice.ready_at <= now + GATHERED)
+    earlier = session.scalar(select(Notice).where(*waits, Notice.user_id == user_id).order_by(Notice.id).limit(1))
     if earlier is None:
-        session.add(Notice(kind=topic.value, user_id=user_id, data=lists, at=now, ready_at=now))
+        session.add(Notice(kind=topic.value, user_id=user_id, data=lists, at=now, ready_at=ready_at))
     else:
         said = earlier.data or {}
         earlier.data = {name: [*said.get(name, ()), *values] for name, values in lists.items()}
+        earlier.ready_at = min(earlier.ready_at, ready_at)

@@ -15,6 +15,7 @@ from kb.mailer import MAIL
 from kb.notifications import bots, messages, muting, outages
 from kb.notifications.outbox import Topic
 from kb.notifications.spreading import TEAM
+from kb.tickets import alarms
 from kb.tickets.models import Follower
 from kb.web.visitor import signed_in
 from kb.web.wording import moment
@@ -135,8 +136,11 @@ def troubles(services: Services) -> str:
     down = outages.read(services.config.data / "outages.json")
     with services.db.read() as session:
         dead = messages.count_dead(session)
+        unheard = alarms.unheard(session, alarms.Reach.of(services.config))
     said = [f"{_channel_name(name)}从 {moment(outage.since, services.policies.hours.zone)} 起连不上，消息在等" for name, outage in down.items()]
-    return "；".join([*said, *([f"{dead} 条消息没有发出去"] if dead else [])]) + ("。" if said or dead else "")
+    said += [f"{dead} 条消息没有发出去"] if dead else []
+    said += ["有工单快到时限或已超时，时限提醒却没有人收得到：要有人留了邮箱、开着提醒，并设置好邮件服务器或群机器人"] if unheard else []
+    return "；".join(said) + ("。" if said else "")
 
 
 def _routes(services: Services, session: Session) -> list[Route]:

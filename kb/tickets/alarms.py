@@ -6,9 +6,10 @@ What was told is an event, so that a look knows what an earlier one told; the no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.orm import aliased
 
 from kb.accounts.models import User
@@ -21,24 +22,49 @@ from kb.tickets.models import Ticket, TicketEvent
 from kb.tickets.queue import FAR
 from kb.tickets.sla import clocks, round_of
 from kb.tickets.standing import SYSTEM, Alarm, Kind, Level, State
+from kb.tickets.triage import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
+    from kb.config import Config
     from kb.db import Database
     from kb.tickets.sla import Policies, Round
 
 BATCH = 200
 """Tickets that are written in one transaction, so that others can write between two."""
-_ALARMS, _LEVELS = list(Alarm), list(Level)
+_ALARMS, _DESK = list(Alarm), [role for role in Role if may(role, Right.DESK)]
 _COLUMNS = [
     *(Ticket.number, Ticket.version, Ticket.runs, Ticket.responded_at, Ticket.resolved_at, Ticket.ended_at, Ticket.state, Ticket.assignee),
     *(Ticket.priority, Ticket.category, Ticket.module, Ticket.alarm, Ticket.escalated, Ticket.due_at),
 ]
 """What the clocks are read from, without what people wrote."""
+_TOLD, _INSTEAD = "told", "instead"
+"""What stands in the data of an alarm and an escalation: from when on those whom it is for are told, or others in their place; neither when nobody can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whom anything can be told at all: people by mail that leaves this machine, and the team in a group chat."""
+
+    mail: bool
+    group: bool
+
+    @classmethod
+    def of(cls, config: Config) -> Reach:
+        """Return what the settings reach."""
+        return cls(config.smtp is not None, bool(config.bots))
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """Who knows by now that the time of a ticket runs out. `level`: the people of the level that it was escalated to were told, or an agent asked them."""
+
+    anybody: bool
+    level: bool
+    by_hand: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +79,22 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What is true of a ticket now and not yet told. `alarm` and `level` are None where nothing is to be told."""
+    """What is true of a ticket now and not yet told. `alarm` and `level` are None where nothing is to be told; `urgent`: it cannot wait for others."""
 
     due_at: datetime | None
     alarm: Alarm | None
     level: Level | None
+    urgent: bool
 
 
-def sweep(db: Database, policies: Policies, owners: Mapping[str, Sequence[str]], now: datetime) -> Swept:
+_USUAL = Reach(mail=True, group=False)
+
+
+def sweep(db: Database, policies: Policies, owners: Mapping[str, Sequence[str]], now: datetime, reach: Reach = _USUAL) -> Swept:
     """Look at every ticket whose time runs; write down what is due when, and tell what is nearly late, late, or for others to look at too.
 
     A second look at the same moment changes nothing. `owners` are the names of those who take a module's tickets. Each person is told of all tickets
-    at once. Raises SQLAlchemyError; what was written until then is whole, and the next look tells the rest.
+    at once, and of what is not urgent at most every 15 minutes. Raises SQLAlchemyError; what was written until then is whole, and the next look tells the rest.
     """
     running = select(*_COLUMNS).where(Ticket.open, Ticket.awaited, Ticket.state != State.WAITING).order_by(Ticket.number)
     with db.read() as session:
@@ -82,7 +112,7 @@ def sweep(db: Database, policies: Policies, owners: Mapping[str, Sequence[str]],
     alarmed = escalated = 0
     for start in range(0, len(untold), BATCH):
         with db.write() as session:
-            more_alarmed, more_escalated = _tell(session, policies, untold[start : start + BATCH], owners, now)
+            more_alarmed, more_escalated = _tell(session, policies, untold[start : start + BATCH], owners, now, reach)
         alarmed, escalated = alarmed + more_alarmed, escalated + more_escalated
     return Swept(len(rows), len(dated) + len(untold), alarmed, escalated)
 
@@ -115,29 +145,73 @@ def _change(policies: Policies, around: Round, told: str, now: datetime) -> _Cha
     found = clocks(policies, around, now)
     due_at = found.next.due_at if found.next else None
     level = found.promise.level if found.escalate_at is not None and found.escalate_at <= now else None
-    return _Change(min(due_at, FAR) if due_at else None, found.alarm if found.alarm != told else None, level)
+    alarm = found.alarm if found.alarm != told else None
+    return _Change(min(due_at, FAR) if due_at else None, alarm, level, found.promise.priority == Priority.URGENT)
 
 
-def _tell(session: Session, policies: Policies, numbers: Sequence[int], owners: Mapping[str, Sequence[str]], now: datetime) -> tuple[int, int]:
+def _tell(session: Session, policies: Policies, numbers: Sequence[int], owners: Mapping[str, Sequence[str]], now: datetime, reach: Reach) -> tuple[int, int]:
     """Tell what is still to be told of these tickets; return how many alarms and escalations that was."""
-    people, digests = _People(session.scalars(select(User).where(User.disabled_at.is_(None))).all(), owners), _Digests()
+    people, digests = _People(_enabled(session), owners), _Digests(outbox.digests_after(session, Topic.ALARMED, now), reach, now)
     alarmed = escalated = 0
     running = select(Ticket).where(Ticket.number.in_(numbers), Ticket.open, Ticket.awaited, Ticket.state != State.WAITING)
     for ticket in session.scalars(running.order_by(Ticket.number)):
         change = _change(policies, round_of(ticket), ticket.alarm, now)
         worse = change.alarm is not None and _ALARMS.index(change.alarm) > _ALARMS.index(Alarm(ticket.alarm))
+        concerned = people.concerned(ticket) if worse else []
+        named, instead = people.at(change.level) if change.level else ([], [])
         if change.alarm is not None:
-            history.record(ticket, Kind.ALARMED, now, SYSTEM, target=change.alarm)
+            told = {_TOLD: digests.told_at([None, *concerned], urgent=change.urgent)} if worse else {}
+            history.record(ticket, Kind.ALARMED, now, SYSTEM, target=change.alarm, data=_known(told))
             alarmed += 1
         if change.level is not None:
-            history.record(ticket, Kind.ESCALATED, now, SYSTEM, target=change.level)
+            told = {_TOLD: digests.told_at(named, urgent=change.urgent), _INSTEAD: digests.told_at([None, *instead], urgent=change.urgent)}
+            history.record(ticket, Kind.ESCALATED, now, SYSTEM, target=change.level, data=_known(told))
             escalated += 1
         ticket.due_at = change.due_at
         if worse or change.level is not None:
-            told = [*(people.concerned(ticket) if worse else ()), *(people.at(change.level) if change.level else ())]
-            digests.add(ticket, change.level or Level.NONE, {user.id for user in told if not user.quiet})
-    digests.note(session, now)
+            digests.add(ticket, change.level or Level.NONE, {None, *concerned, *named, *instead}, urgent=change.urgent)
+    digests.note(session)
     return alarmed, escalated
+
+
+def _known(told: Mapping[str, datetime | None]) -> dict[str, list[str]] | None:
+    return {name: [at.isoformat()] for name, at in told.items() if at is not None} or None
+
+
+def reminded(ticket: Ticket, now: datetime) -> Reminded:
+    """Return who knows that the time of a ticket runs out, in the round that goes on. Whom messages wait for whose time has come counts as told."""
+    of, level = TicketEvent, ticket.escalated
+    since = datetime.fromisoformat(str(ticket.runs[0][0])) if ticket.runs else ticket.opened_at
+    rows = history.session_of(ticket).execute(
+        select(of.kind, of.actor, of.target, of.data)
+        .where(of.ticket_number == ticket.number, of.kind.in_((Kind.ALARMED.value, Kind.ESCALATED.value)), of.at >= since)
+        .order_by(of.id)
+    )
+    anybody = named = by_hand = False
+    for kind, actor, target, data in rows:
+        told = {name for name, (at,) in (data or {}).items() if datetime.fromisoformat(at) <= now}
+        anybody = anybody or bool(told)
+        if kind == Kind.ESCALATED and target == level:
+            named, by_hand = _TOLD in told or actor != SYSTEM, actor != SYSTEM
+    return Reminded(anybody, bool(level) and named, bool(level) and by_hand)
+
+
+def unheard(session: Session, reach: Reach) -> bool:
+    """Tell whether tickets run late, or nearly, and nobody can be told so."""
+    if reach.group:
+        return False
+    late = select(Ticket.number).where(Ticket.open, Ticket.awaited, Ticket.alarm != literal_column("''"))  # in the words of ix_tickets_alarm
+    hears = select(User.id).where(User.disabled_at.is_(None), User.role.in_(_DESK), User.mail != "", User.quiet.is_(False)).exists()
+    return session.scalar((late.where(~hears) if reach.mail else late).limit(1)) is not None
+
+
+def _enabled(session: Session) -> Sequence[User]:
+    return session.scalars(select(User).where(User.disabled_at.is_(None)).order_by(User.id)).all()
+
+
+def _tellable(user: User) -> bool:
+    """Tell whether somebody has an address and wants to be reminded."""
+    return bool(user.mail) and not user.quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,30 +221,52 @@ class _People:
     users: Sequence[User]
     owners: Mapping[str, Sequence[str]]
 
-    def concerned(self, ticket: Ticket) -> list[User]:
-        """Return who has a ticket. Of one that nobody has, the owners of its module; without such, all who work on tickets: somebody has to hear of it."""
-        desk = [user for user in self.users if may(user.role, Right.DESK)]
-        owners = self.owners.get(ticket.module, ())
-        return [user for user in desk if user.name == ticket.assignee] or [user for user in desk if user.name in owners] or desk
+    def concerned(self, ticket: Ticket) -> list[int]:
+        """Return who is told of a ticket: the first of these of whom somebody can be told, for somebody has to hear of it.
 
-    def at(self, level: Level) -> list[User]:
-        """Return who looks at what comes to a level, and can and wants to be told; without such, the administrators, who can name somebody."""
-        named = [user for user in self.users if user.level == level and user.mail and not user.quiet]
-        return named or [user for user in self.users if user.role == Role.ADMINISTRATOR]
+        Who has it; the owners of its module; the agents; all others who work on tickets.
+        """
+        desk = [user for user in self.users if may(user.role, Right.DESK) and _tellable(user)]
+        owners = self.owners.get(ticket.module, ())
+        circles = (
+            [user.id for user in desk if user.name == ticket.assignee],
+            [user.id for user in desk if user.name in owners],
+            [user.id for user in desk if user.role == Role.AGENT],
+            [user.id for user in desk],
+        )
+        return next((circle for circle in circles if circle), [])
+
+    def at(self, level: Level) -> tuple[list[int], list[int]]:
+        """Return who looks at what comes to a level and can be told; without such, as the second, the administrators, who can name somebody."""
+        named = [user.id for user in self.users if user.level == level and _tellable(user)]
+        instead = [user.id for user in self.users if user.role == Role.ADMINISTRATOR and _tellable(user)]
+        return (named, []) if named else ([], instead)
 
 
 class _Digests:
-    """What each person, and the team, is told of: as lists side by side."""
+    """What each person, and the team (None), is told of: as lists side by side. `after`: who had a digest lately, and from when on they can have another."""
 
-    def __init__(self) -> None:
+    def __init__(self, after: Mapping[int | None, datetime], reach: Reach, now: datetime) -> None:
+        self._after, self._reach, self._now = after, reach, now
         self._of: dict[int | None, dict[str, list[int | str]]] = {}
+        self._ready: dict[int | None, datetime] = {}
 
-    def add(self, ticket: Ticket, level: Level, users: Iterable[int]) -> None:
-        for user in (None, *sorted(users)):
+    def told_at(self, users: Sequence[int | None], *, urgent: bool) -> datetime | None:
+        """Return from when on the first of these is told, None when none of them can be."""
+        reached = [user for user in users if (self._reach.group if user is None else self._reach.mail)]
+        return min((self._ready_at(user, urgent=urgent) for user in reached), default=None)
+
+    def add(self, ticket: Ticket, level: Level, users: set[int | None], *, urgent: bool) -> None:
+        for user in sorted(users, key=lambda id_: id_ or 0):
             lists = self._of.setdefault(user, {"numbers": [], "alarms": [], "levels": []})
             for name, value in (("numbers", ticket.number), ("alarms", ticket.alarm), ("levels", level.value)):
                 lists[name].append(value)
+            ready_at = self._ready_at(user, urgent=urgent)
+            self._ready[user] = min(ready_at, self._ready.get(user, ready_at))
 
-    def note(self, session: Session, now: datetime) -> None:
+    def note(self, session: Session) -> None:
         for user, lists in self._of.items():
-            outbox.note_digest(session, user, Topic.ALARMED, now, lists)
+            outbox.note_digest(session, user, Topic.ALARMED, self._now, self._ready[user], lists)
+
+    def _ready_at(self, user: int | None, *, urgent: bool) -> datetime:
+        return self._now if urgent else self._after.get(user, self._now)

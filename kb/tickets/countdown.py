@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kb.tickets import shares
+from kb.tickets import alarms, shares
 from kb.tickets.sla import clocks, round_of
-from kb.tickets.standing import Alarm, Level, State
+from kb.tickets.standing import Level, State
 from kb.web.wording import moment
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def expected(mine: Follower, policies: Policies, now: datetime, *, asked: bool) 
     resting = "" if found.promise.always else _resting(policies, now)
     if found.next.late:
         before = "比预计的晚了" if mine.joined_at < found.next.due_at else "前面的同事也在等"
-        return Expected(what, found.next.due_at, late=True, words=f"{before}，{_told(ticket)}；有进展会马上告诉你", resting=resting)
+        return Expected(what, found.next.due_at, late=True, words=f"{before}{_told(ticket, now)}；有进展会马上告诉你", resting=resting)
     return Expected(what, found.next.due_at, late=False, words=f"预计{_by(found.next.due_at, now, policies.hours.zone)}前{deed}", resting=resting)
 
 
@@ -186,8 +186,12 @@ def _resting(policies: Policies, now: datetime) -> str:
     return f"现在是休息时间，客服{_day_name(local, now)}{local:%H:%M} 上班"
 
 
-def _told(ticket: Ticket) -> str:
-    """Return who has been told that a ticket is late, as far as it has been written down that they are."""
-    if ticket.escalated != Level.NONE:
-        return f"已提醒{_ASKED_TO_HELP[Level(ticket.escalated)]}"
-    return "已提醒客服" if ticket.alarm != Alarm.NONE else "客服还在处理"
+def _told(ticket: Ticket, now: datetime) -> str:
+    """Return who knows that a ticket is late, "" when nobody was told: reminders can be turned off, and mail not set up."""
+    if not (ticket.alarm or ticket.escalated):
+        return ""
+    known = alarms.reminded(ticket, now)
+    if known.level:
+        level = _ASKED_TO_HELP[Level(ticket.escalated)]
+        return f"，客服已请{level}一起处理" if known.by_hand else f"，已提醒{level}"
+    return "，已提醒客服" if known.anybody else ""

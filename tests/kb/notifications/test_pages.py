@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from kb.accounts.models import AuditEntry, User
+from kb.config import Bot, SmtpServer
 from kb.notifications import muting, outages
 from kb.notifications.channels import DeliveryError
 from kb.notifications.models import Message, Mute
 from kb.notifications.muting import Subject
 from kb.notifications.outages import Outage
-from kb.tickets import lifecycle
+from kb.notifications.pages import troubles
+from kb.tickets import history, lifecycle
 from kb.tickets.models import Follower
+from kb.tickets.standing import SYSTEM, Kind
 
 GONE = DeliveryError("550 no such user", permanent=True)
 
@@ -166,6 +170,23 @@ def test_a_channel_that_cannot_be_reached_is_told_with_since_when_and_what_waits
     outages.write(services.config.data / "outages.json", {"mail": Outage(services.now() - timedelta(hours=1), "连不上邮件服务器")})
     assert "邮件从 11月20日 16:32 起连不上" in agent.page("/desk").text
     assert "连不上邮件服务器" in agent.page("/desk/outbox").text
+
+
+def test_that_nobody_can_be_reminded_of_what_runs_late_is_said_to_agents_and_administrators(question, happens, account, agent, administrator, services):
+    said, smtp = "时限提醒却没有人收得到", replace(services, config=replace(services.config, smtp=SmtpServer("127.0.0.1", 25, "no", "", "")))
+    bot = replace(services, config=replace(services.config, bots=(Bot("wecom", "https://bot.example.com/1", ""),)))
+    number, _ = question({"c:1": ""})
+    assert said not in agent.page("/desk").text, "nothing runs late"
+    happens(number, lambda ticket, now: history.record(ticket, Kind.ALARMED, now, SYSTEM, target="response_near"))
+    assert said in agent.page("/desk").text
+    assert said in administrator.page("/admin").text
+    assert said in troubles(smtp), "nobody has an address"
+    account("李雷", quiet=True)
+    assert said in troubles(smtp)
+    assert said not in troubles(bot)
+    account("王敏")
+    assert said not in troubles(smtp)
+    assert said in troubles(services), "mails are written to files"
 
 
 def test_nothing_is_said_on_the_desk_while_everything_arrives(question, agent, courier, services):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from kb.accounts import sign_in
 from kb.notifications.models import Notice
+from kb.notifications.outbox import GATHERED
 from kb.tickets import alarms, history, lifecycle, shares
 from kb.tickets.alarms import Swept, sweep
 from kb.tickets.models import Ticket
@@ -63,12 +65,17 @@ def add(db):
 
 @pytest.fixture
 def look(db):
-    """Look at the clocks at a moment, and check that what stands beside the events is what they add up to."""
+    """Look at the clocks at a moment, check that what stands beside the events is what they add up to; what is ready before or after it is told."""
+
+    def carry(now):
+        with db.write() as session:
+            consistent(session)
+            session.execute(update(Notice).where(Notice.spread_at.is_(None), Notice.ready_at <= now).values(spread_at=now))
 
     def look_(now, owners=None):
+        carry(now)
         found = sweep(db, POLICIES, owners or {}, now)
-        with db.read() as session:
-            consistent(session)
+        carry(now)
         return found
 
     return look_
@@ -167,12 +174,46 @@ def test_nobody_is_told_of_what_does_not_run(db, people, add, look, told, stop):
     assert told() == []
 
 
-def test_a_ticket_that_nobody_has_is_told_to_the_owners_of_its_module_or_else_to_all_of_the_desk(people, add, look, told):
-    ids = people(王敏="agent", 陈晨="agent", 方圆="operator", 何云="asker", 李想={"role": "agent", "quiet": True})
+def test_a_ticket_that_nobody_has_is_told_to_the_owners_of_its_module_or_else_to_all_agents(people, add, look, told):
+    ids = people(王敏="agent", 陈晨="agent", 方圆="operator", 何云="asker", 李想={"role": "agent", "quiet": True}, 周编="editor", 孙悦="administrator")
     owned, orphan = add(module="travel"), add(module="office")
     look(at(9, 25), {"travel": ("陈晨", "方圆", "没有这个人")})
     heard = {user: [number for number, _, _ in rows] for user, rows in told()}
     assert heard == {None: [owned, orphan], ids["陈晨"]: [owned, orphan], ids["王敏"]: [orphan]}
+
+
+def test_without_agents_who_can_be_told_all_others_who_work_on_tickets_are(people, add, look, told):
+    ids = people(王敏={"role": "agent", "mail": ""}, 周编="editor", 孙悦="administrator", 方圆="operator")
+    add(assignee="王敏")
+    look(at(9, 25))
+    assert {user for user, _ in told()} == {None, ids["周编"], ids["孙悦"]}
+
+
+def test_nobody_is_reminded_more_often_than_every_quarter_of_an_hour_and_of_everything(db, people, add, look, told):
+    """A ticket every four minutes that nobody takes, seen every other minute: two alarms of each."""
+    ids = people(王敏="agent")
+    numbers = [add(since=at(9, minute)) for minute in range(0, 40, 4)]
+    for minute in range(21, 96, 2):
+        look(at(9 + minute // 60, minute % 60))
+    mine = [rows for user, rows in told() if user == ids["王敏"]]
+    assert sorted(row for rows in mine for row in rows) == sorted((number, alarm, "") for number in numbers for alarm in ("response_near", "response_late"))
+    with db.read() as session:
+        for user in (None, ids["王敏"]):
+            ready = list(session.scalars(select(Notice.ready_at).where(Notice.user_id == user).order_by(Notice.ready_at)))
+            assert ready[0] == at(9, 23), "the first is told at once"
+            assert len(ready) <= 6
+            assert all(later - earlier >= GATHERED for earlier, later in pairwise(ready))
+
+
+def test_what_is_urgent_waits_for_no_other_and_takes_along_what_waits(db, people, add, look, told):
+    ids, usual = people(王敏="agent"), [add(assignee="王敏"), add(assignee="王敏", since=at(9, 5))]
+    urgent = add(assignee="王敏", priority="urgent", since=at(9, 28))
+    look(at(9, 23))
+    look(at(9, 29))
+    look(at(9, 32))
+    with db.read() as session:
+        notices = session.scalars(select(Notice).where(Notice.user_id == ids["王敏"]).order_by(Notice.id)).all()
+        assert [(one.ready_at, one.data["numbers"]) for one in notices] == [(at(9, 23), [usual[0]]), (at(9, 32), [usual[1], usual[0], urgent])]
 
 
 def test_who_has_a_ticket_and_cannot_come_in_any_more_is_no_reason_for_silence(db, people, add, look, told):
@@ -184,11 +225,12 @@ def test_who_has_a_ticket_and_cannot_come_in_any_more_is_no_reason_for_silence(d
     assert told() == [(user, [(number, "response_near", "")]) for user in (None, ids["陈晨"])]
 
 
-def test_who_wants_no_reminders_gets_none_and_the_team_still_does(people, add, look, told):
-    people(王敏={"role": "agent", "quiet": True}, 陈晨="agent")
-    number = add(assignee="王敏")
-    look(at(9, 25))
-    assert told() == [(None, [(number, "response_near", "")])]
+@pytest.mark.parametrize("silent", [{"quiet": True}, {"mail": ""}])
+def test_who_wants_no_reminders_or_has_no_address_gets_none_and_somebody_else_hears_of_it(people, add, look, told, silent):
+    ids = people(王敏={"role": "agent", **silent}, 陈晨="agent", 李雷="agent")
+    number = add(assignee="王敏", module="travel")
+    look(at(9, 25), {"travel": ("李雷",)})
+    assert told() == [(user, [(number, "response_near", "")]) for user in (None, ids["李雷"])]
 
 
 def test_what_is_late_comes_to_the_second_line_and_a_complaint_to_the_manager_on_its_second_day_once(db, people, add, look, seen, told):
@@ -293,7 +335,7 @@ def test_a_look_that_is_broken_off_is_finished_by_the_next_and_everybody_is_told
     look(at(9, 26))
     mine = [rows for user, rows in told() if user == ids["王敏"]]
     assert [number for rows in mine for number, _, _ in rows] == numbers
-    assert len(mine) == 2, "one notice of each look, however many batches it took"
+    assert len(mine) == 2, "one notice of each look that was told, however many batches it took"
 
 
 JUMPS = {"an hour on": timedelta(hours=1), "an hour back": timedelta(hours=-1), "ten years on": timedelta(days=3652), "ten years back": timedelta(days=-3652)}

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from kb.accounts import sign_in
 from kb.tickets import countdown, history, lifecycle, shares
-from kb.tickets.alarms import sweep
+from kb.tickets.alarms import Reach, sweep
 from kb.tickets.shares import Wording
 from kb.tickets.sla import SHIPPED, Policies
 
 POLICIES = Policies.read()
+MAIL = Reach(mail=True, group=False)
 
 
 def at(text, day=23):
@@ -165,13 +167,13 @@ def test_a_time_that_month_end_shortened_is_said_to_be(now):
 def share(db):
     """Open a ticket with somebody who waits since a moment, do something to it, and say what they may expect at another."""
 
-    def share_(since, now, *, asked=False, priority="normal", receipt=True, then=lambda *_: None):
+    def share_(since, now, *, asked=False, priority="normal", receipt=True, then=lambda *_: None, reach=MAIL):
         with db.write() as session:
             ticket = history.open_ticket(session, "打印机卡纸", since, priority=priority, category="fault", module="office")
             mine = shares.join(ticket, "c:1", Wording("打印机卡纸", "key"), since, receipt=receipt)
             then(ticket, mine)
             number = mine.id
-        sweep(db, POLICIES, {}, now)
+        sweep(db, POLICIES, {}, now, reach)
         with db.read() as session:
             return countdown.expected(session.get_one(shares.Follower, number), POLICIES, now, asked=asked)
 
@@ -215,7 +217,7 @@ def test_who_joins_others_that_wait_too_long_is_not_told_that_they_do(db):
         ticket = history.open_ticket(session, "打印机卡纸", at("09:00"), priority="normal", category="fault")
         first, last = (shares.join(ticket, f"c:{one}", Wording("打印机卡纸", "key"), at(since), receipt=True) for one, since in ((1, "09:00"), (2, "09:40")))
         words = [countdown.expected(mine, POLICIES, at("09:41"), asked=False).words for mine in (first, last)]
-    assert words == ["比预计的晚了，客服还在处理；有进展会马上告诉你", "前面的同事也在等，客服还在处理；有进展会马上告诉你"]
+    assert words == ["比预计的晚了；有进展会马上告诉你", "前面的同事也在等；有进展会马上告诉你"]
 
 
 def test_after_a_reply_it_is_said_by_when_it_is_solved(share):
@@ -223,23 +225,78 @@ def test_after_a_reply_it_is_said_by_when_it_is_solved(share):
     assert (found.what, found.words, found.at) == ("solution", "预计明天 09:00 前解决", at("09:00", 24))
 
 
-def test_who_was_told_that_it_is_late_is_named_only_when_they_were(db, share):
-    late = share(at("09:00"), at("09:45"))
-    assert (late.late, late.words, late.at) == (True, "比预计的晚了，已提醒客服；有进展会马上告诉你", at("09:30"))
+@pytest.fixture
+def people(db):
+    """Add accounts that have mail and want reminders, but for what is said: `people(王敏={"role": "agent", "quiet": True})`."""
+
+    def add(**named):
+        with db.write() as session:
+            for name, given in named.items():
+                user = sign_in.add_user(session, name, given["role"], at("08:00"))
+                user.mail, user.quiet, user.level = given.get("mail", f"{user.id}@example.com"), given.get("quiet", False), given.get("level", "")
+
+    return add
+
+
+AGENT, QUIET, ADMINISTRATOR = {"role": "agent"}, {"role": "agent", "quiet": True}, {"role": "administrator"}
+SECOND = {"role": "agent", "level": "second"}
+NOBODY = "比预计的晚了；有进展会马上告诉你"
+AGENTS = "比预计的晚了，已提醒客服；有进展会马上告诉你"
+LEVEL = "比预计的晚了，已提醒负责的同事；有进展会马上告诉你"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "reach", "late", "later"),
+    [
+        ({"王敏": AGENT, "李雷": SECOND}, MAIL, AGENTS, LEVEL),
+        ({"王敏": AGENT, "李雷": SECOND}, Reach(mail=False, group=False), NOBODY, NOBODY),  # mails are written to files: nobody gets them
+        ({"王敏": AGENT, "李雷": SECOND}, Reach(mail=False, group=True), AGENTS, AGENTS),
+        ({"王敏": QUIET}, MAIL, NOBODY, NOBODY),
+        ({"王敏": {"role": "agent", "mail": ""}}, MAIL, NOBODY, NOBODY),
+        ({"王敏": QUIET, "孙悦": ADMINISTRATOR}, MAIL, AGENTS, AGENTS),  # in the place of a second line that nobody is
+        ({"王敏": QUIET, "李雷": SECOND | {"role": "operator"}}, MAIL, NOBODY, LEVEL),
+        ({}, Reach(mail=True, group=True), AGENTS, AGENTS),
+    ],
+)
+def test_who_was_told_that_it_is_late_is_named_only_when_they_were(db, people, share, accounts, reach, late, later):
+    people(**accounts)
+    found = share(at("09:00"), at("09:31"), reach=reach)
+    assert (found.late, found.words, found.at) == (True, late, at("09:30"))
+    sweep(db, POLICIES, {}, at("09:01", 24), reach)
     with db.read() as session:
-        mine = session.get_one(shares.Follower, 1)
-        assert countdown.expected(mine, POLICIES, at("09:45"), asked=False).words == late.words
-    escalated = share(at("09:00"), at("11:00"), priority="urgent")
-    assert escalated.words == "比预计的晚了，已提醒负责的同事；有进展会马上告诉你"
-    manager = share(at("09:00"), at("09:45"), then=lambda ticket, _: lifecycle.escalate(ticket, "manager", "", "王敏", at("09:40")))
-    assert manager.words == "比预计的晚了，已提醒服务主管；有进展会马上告诉你"
+        assert countdown.expected(session.get_one(shares.Follower, 1), POLICIES, at("09:01", 24), asked=False).words == later
 
 
-def test_before_anybody_was_reminded_nobody_is_said_to_have_been(db):
+def test_a_reminder_that_waits_for_others_is_not_told_of_before_it_goes_out(db, people, share):
+    people(王敏=AGENT)
+    share(at("09:00"), at("09:30"))  # told at once, so that the next waits until 09:45
+    assert share(at("09:05"), at("09:36")).words == NOBODY
+    with db.read() as session:
+        assert countdown.expected(session.get_one(shares.Follower, 2), POLICIES, at("09:45"), asked=False).words == AGENTS
+
+
+def test_whom_an_agent_asked_to_help_is_said_to_have_been_asked_until_that_is_taken_back(db, share):
+    def escalate(ticket, _):
+        lifecycle.escalate(ticket, "manager", "", "王敏", at("09:40"))
+
+    asked = share(at("09:00"), at("09:45"), then=escalate)
+    assert asked.words == "比预计的晚了，客服已请服务主管一起处理；有进展会马上告诉你"
     with db.write() as session:
-        ticket = history.open_ticket(session, "打印机卡纸", at("09:00"), priority="normal", category="fault")
-        mine = shares.join(ticket, "c:1", Wording("打印机卡纸", "key"), at("09:00"), receipt=True)
-        assert countdown.expected(mine, POLICIES, at("09:45"), asked=False).words == "比预计的晚了，客服还在处理；有进展会马上告诉你"
+        ticket = history.find(session, 1001)
+        escalated = next(one for one in ticket.events if one.kind == "escalated")
+        lifecycle.undo(session, ticket, escalated.id, "王敏", at("09:46"))
+        assert countdown.expected(session.get_one(shares.Follower, 1), POLICIES, at("09:47"), asked=False).words == NOBODY
+
+
+def test_what_was_told_in_an_earlier_round_is_not_told_of_in_the_next(db, people, share):
+    people(王敏=AGENT)
+    share(at("09:00"), at("09:45"))
+    with db.write() as session:
+        ticket = history.find(session, 1001)
+        lifecycle.resolve(ticket, "王敏", at("10:00"), body="换一台")
+        lifecycle.reopen(ticket, "还是卡", "王敏", at("10:30"))
+        mine = session.get_one(shares.Follower, 1)
+        assert countdown.expected(mine, POLICIES, at("11:05"), asked=False).words == NOBODY
 
 
 def test_who_was_asked_back_is_told_that_it_goes_on_with_them_and_others_nothing_that_is_not_known(share):

@@ -12,9 +12,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kb.accounts.identity import LEEWAY, LONGEST_LIFE, MOST_SUBJECT, Key, Subject, bad_identity, is_subject, public_key, signed, verify
 from kb.errors import InvalidRequestError
+from tests.conftest import NOW
 
 HOSTILE = Path(__file__).parents[3].parent / "shared" / "hostile" / "jwt"
 SECRET, OLD, OTHER = "s" * 48, "o" * 48, "x" * 48
@@ -301,6 +304,38 @@ def _key_of(private):
     if private["kty"] == "oct":
         return Key("HS256", urlsafe_b64decode(private["k"] + "=="))
     return Key("ES256", jwt.algorithms.ECAlgorithm.from_jwk({name: private[name] for name in ("kty", "crv", "x", "y")}))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**300),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.sampled_from(["iat", "exp", "nbf", "aud", "iss", "sub", "role"]), JSON) | JSON)
+def test_whatever_a_site_signs_is_taken_or_refused_and_nothing_else(said):
+    at = int(NOW.timestamp())
+    right = {"iat": at, "exp": at + 600, "aud": "zhida", "iss": "travel", "sub": "e-7"}
+    text = json.dumps(right | said if isinstance(said, dict) else said).encode()
+    token = jwt.PyJWS().encode(text, SECRET, "HS256", {"kid": "k1"})
+    try:
+        found = verify(token, "travel", KEYS, NOW)
+    except InvalidRequestError as error:
+        refused = error
+    else:
+        assert is_subject(found.subject.sub)
+        assert found.subject.site == "travel"
+        return
+    assert refused.code == "bad_identity"
+
+
+@settings(max_examples=40)
+@given(st.text() | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*", fullmatch=True))
+def test_whatever_else_comes_is_refused(token):
+    with pytest.raises(InvalidRequestError):
+        verify(token, "travel", KEYS, NOW)
 
 
 def test_a_subject_looks_like_no_other():

@@ -42,6 +42,8 @@ LONGEST_REST = timedelta(hours=1)
 """Between two tries of one message."""
 LONGEST_PAUSE = timedelta(minutes=5)
 """Between two tries of a channel that cannot be reached."""
+_WITHOUT_ARTICLES = timedelta(seconds=10)
+"""Between two looks whether there is a build to write a letter with."""
 _BATCH = 50
 """Messages between two looks at what has become due meanwhile."""
 _IN_A_ROW = 5
@@ -158,7 +160,11 @@ class Courier:
         self._count(due, due.tries + 1)
         try:
             outgoing = self._written(due)
-        except (SQLAlchemyError, IndexerError, OSError):
+        except IndexerError as error:  # a link to an article waits for the articles, and nothing else does
+            log.warning("letter_waits", message=due.id, reason=type(error).__name__)
+            self._mark(due, tries=due.tries, next_at=self._services.now() + _WITHOUT_ARTICLES)
+            return
+        except (SQLAlchemyError, OSError):
             self._count(due, due.tries)
             raise
         except Exception as error:  # a letter that cannot be written must not keep others from being sent
@@ -182,15 +188,14 @@ class Courier:
 
     def _written(self, due: Due) -> Outgoing | None:
         services, now = self._services, self._services.now()
-        published = services.library.current()
         if webhooks.is_one(due.channel):
             with services.db.read() as session:
-                return webhooks.write(session, session.get_one(Message, due.id), published, services.config.base_url)
+                return webhooks.write(session, session.get_one(Message, due.id), services.library.current, services.config.base_url)
         with services.db.read() as session:
             if not makes_link(session.get_one(Notice, due.notice_id)):
-                return self._writer.write(session, session.get_one(Message, due.id), published, now)
+                return self._writer.write(session, session.get_one(Message, due.id), services.library.current, now)
         with services.db.write() as session:
-            return self._writer.write(session, session.get_one(Message, due.id), published, now)
+            return self._writer.write(session, session.get_one(Message, due.id), services.library.current, now)
 
     def _refused(self, due: Due, error: DeliveryError) -> None:
         log.warning("not_told", channel=due.channel, message=due.id, permanent=error.permanent, down=error.down)

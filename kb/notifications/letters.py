@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from unicodedata import east_asian_width
+from unicodedata import east_asian_width, normalize
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy import select
@@ -33,13 +33,14 @@ from kb.tickets.triage import PRIORITY_NAMES, Category, Priority
 from kb.web.wording import ALARM_NAMES, LEVEL_NAMES, moment, role_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from indexer.published import Audience, Published
     from kb.notifications.models import Message
+    from kb.notifications.spreading import Way
     from kb.tickets.sla import Policies
 
 WIDTH = 74
@@ -49,7 +50,19 @@ MOST_QUOTED = 60
 _IN_SUBJECT = 40
 _LISTED = 20
 """Tickets that one mail about times lists."""
-_LINK = re.compile(r"[a-z][a-z0-9+.-]*://\S*|\bwww[.．｡]\S*|[\w-]+(?:[.．｡][\w-]+)*[.．｡][a-z]{2,}\b(?:[:/?#][!-~]*)?", re.IGNORECASE)
+_FILE = r"(?:docx?|xlsx?|pptx?|pdf|ofd|txt|csv|jpe?g|png|exe)(?![a-z0-9.])"
+"""How names of files end that no host's name ends in."""
+_LATIN = "com|cn|net|org|cc|top|xyz|vip|io|me|info|shop|site|club|online|app|link|live|icu|win|pro|biz|tv|co"
+_HAN = "中国|公司|网络|网址|网站|中文网|商城|网店|在线|集团|企业|购物|商店|手机|娱乐|游戏|公益|政务|香港|台湾|我爱你"
+"""Ends of hosts' names: those that tell a name after a Chinese full stop, which may only end a sentence, and those in Chinese."""
+_LINK = re.compile(
+    r"[a-z][a-z0-9+.-]*://\S*"
+    r"|(?<![a-z0-9])www[.。]\S*"
+    rf"|(?:(?:[a-z0-9_-]+|[^\W\da-z_]+)(?:\.[\w-]+)*\.(?!{_FILE})[a-z]{{2,}}|(?:[a-z0-9-]+[.。])+(?:{_LATIN})(?![a-z])"
+    rf"|(?<![\w-])(?!\d+\.)[\w-]+(?:\.[\w-]+)*\.(?:{_HAN})|\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?=[:/?#]))(?:[:/?#][!-~]*)?",
+    re.IGNORECASE,
+)
+"""What mail programs, or people, take for an address, in a text in which every character stands for itself."""
 _NO_LINE_BEGINS_WITH = frozenset("，。、；：？！）》」』”’…,.;:?!)]}%")
 _NO_LINE_ENDS_WITH = "（“‘《「『([{"
 _TEMPLATES = Path(__file__).parents[2] / "templates" / "email"
@@ -100,8 +113,11 @@ class Writer:
         environment.filters["wrapped"], environment.filters["indented"] = wrapped, _indented
         self._text, self._html = environment.get_template("letter.txt"), environment.get_template("letter.html")
 
-    def write(self, session: Session, message: Message, published: Published, now: datetime) -> Outgoing | None:
-        """Return a message ready to go out, None when there is nothing to tell any more. Invitations and resets need a session that is committed after it."""
+    def write(self, session: Session, message: Message, published: Callable[[], Published], now: datetime) -> Outgoing | None:
+        """Return a message ready to go out, None when there is nothing to tell any more. Invitations and resets need a session that is committed after it.
+
+        `published` is called only for what names an article: nothing else waits for a build.
+        """
         notice = session.get_one(Notice, message.notice_id)
         event = session.get(TicketEvent, notice.event_id) if notice.event_id is not None else None
         if event is not None and spreading.taken_back(session, event):
@@ -110,9 +126,10 @@ class Writer:
         about: Subject | None = None
         if message.follower_id is not None:
             share = spreading.onward(session, session.get_one(Follower, message.follower_id))
-            if not _still_wants(session, share, message):
+            way = _way(session, share, message)
+            if way is None:
                 return None
-            content, about = self._to_asker(session, topic, share, event, published, now), Subject(share=message.follower_id)
+            content, about = self._to_asker(session, topic, share, event, published, now, proven=way.proven), Subject(share=message.follower_id)
         elif message.user_id is not None:
             user = session.get_one(User, message.user_id)
             if user.disabled_at is not None or user.mail != message.address:
@@ -137,10 +154,20 @@ class Writer:
         ticket = f"T-{notice.ticket_number}" if notice.ticket_number is not None else ""
         return Outgoing(message.message_id, message.address, notice.kind, letter, sub, site, ticket)
 
-    def _to_asker(self, session: Session, topic: Topic, share: Follower, event: TicketEvent | None, published: Published, now: datetime) -> Content | None:
+    def _to_asker(
+        self,
+        session: Session,
+        topic: Topic,
+        share: Follower,
+        event: TicketEvent | None,
+        published: Callable[[], Published],
+        now: datetime,
+        *,
+        proven: bool,
+    ) -> Content | None:
         ticket = share.ticket
         if topic is Topic.RECEIVED and ticket.open and share.waiting:
-            return self._received(share, now)
+            return self._received(share, now, proven=proven)
         if topic is Topic.REOPENED and event is not None and ticket.open and share.waiting:
             return self._reopened(share, event)
         if event is None or topic is Topic.REOPENED or not shares.may_read(share, event):
@@ -151,16 +178,19 @@ class Writer:
             return self._resolved(session, share, event, published) if not ticket.open and ticket.closed_as in {"", "expired"} else None
         return self._replied(share, event)
 
-    def _received(self, share: Follower, now: datetime) -> Content:
+    def _received(self, share: Follower, now: datetime, *, proven: bool) -> Content:
+        """Return the receipt. At an address that nobody has shown to be theirs it holds no word of the asker's: strangers can cause it alone."""
         others = share.ticket.waiting - 1
         expected = countdown.expected(share, self._policies, now, asked=False)
-        stranger = () if spreading.account_of(share.person) is not None else ("这不是你提的？点最下面的链接，就不会再收到。",)
+        stranger = () if proven else ("这不是你提的？点最下面的链接，就不会再收到。",)
+        asked = f"你的提问“{quoted(share.wording)}”" if proven else "你的提问"
         return self._for_asker(
             share,
             "已记下",
-            f"你的提问“{quoted(share.wording)}”已记下，编号 {share.ticket.name}。{f'另有 {others} 位同事在等同一个答案。' if others > 0 else ''}",
+            f"{asked}已记下，编号 {share.ticket.name}。{f'另有 {others} 位同事在等同一个答案。' if others > 0 else ''}",
             facts=(f"{expected.words}。",) if expected else (),
             steps=("有了回复或答案，会再发邮件给你。", "想补充单号、提示或截图：打开上面的页面。", *stranger),
+            named=proven,
         )
 
     def _asked(self, share: Follower, event: TicketEvent) -> Content:
@@ -181,12 +211,13 @@ class Writer:
             steps = ("这样就解决了：打开上面的页面，点“这样就解决了，不用再等”。", "还没解决：在同一页补充说明，客服接着处理。")
         return self._for_asker(share, "客服有回复", f"关于“{quoted(share.wording)}”，客服回复：", said=event.text, steps=steps)
 
-    def _resolved(self, session: Session, share: Follower, event: TicketEvent, published: Published) -> Content:
-        article = published.article(event.article, self._audience(session, share)) if event.article else None
+    def _resolved(self, session: Session, share: Follower, event: TicketEvent, published: Callable[[], Published]) -> Content:
+        audience = self._audience(session, share)
+        article = published().article(event.article, audience) if event.article else None
         links: tuple[Link, ...] = ()
         facts: tuple[str, ...] = ()
         if article is not None:
-            path, heading = _section(published, share.wording, article.id, self._audience(session, share))
+            path, heading = _section(published(), share.wording, article.id, audience)
             links = (Link("看答案", f"{self._base_url}{path}"),)
             facts = (f"答案在这篇文章里：{article.title}{f'（{heading}）' if heading and heading != article.title else ''}",)
         steps: tuple[str, ...] = _VERDICT
@@ -219,10 +250,11 @@ class Writer:
         facts: tuple[str, ...] = (),
         links: tuple[Link, ...] = (),
         steps: tuple[str, ...] = (),
+        named: bool = True,
     ) -> Content:
         whose = "你在知答提了这个问题" if spreading.account_of(share.person) is not None else "有人用这个邮箱在知答提了问"
         return Content(
-            subject=f"{share.ticket.name} {title}：{quoted(share.wording, _IN_SUBJECT)}",
+            subject=f"{share.ticket.name} {title}{f'：{quoted(share.wording, _IN_SUBJECT)}' if named else ''}",
             lead=lead,
             said=said,
             facts=facts,
@@ -351,16 +383,15 @@ def _order(ticket: Ticket) -> tuple[int, int, datetime, int]:
 _VERDICT = ("解决了：打开“我的提问”，点“已解决”。", "没解决：在同一页点“仍未解决”，写一句哪里还不行，客服接着处理。")
 
 
-def _still_wants(session: Session, share: Follower, message: Message) -> bool:
-    """Tell whether somebody still has a share, wants messages about it, and is to be reached where this one goes."""
+def _way(session: Session, share: Follower, message: Message) -> Way | None:
+    """Return the way by which somebody is to be reached where this message goes; None when they are not any more, or do not want to be."""
     if share.withdrawn_at is not None or share.muted_at is not None:
-        return False
+        return None
     account = spreading.account_of(share.person)
     user = session.get(User, account) if account is not None else None
     accounts = {user.id: user} if user is not None else {}
-    return any(
-        (channel, address) == (message.channel, message.address) for channel, address, _ in spreading.ways_to(share.person, share.contact, accounts, hook=True)
-    )
+    ways = spreading.ways_to(share.person, share.contact, accounts, hook=True)
+    return next((way for way in ways if (way.channel, way.address) == (message.channel, message.address)), None)
 
 
 def _about(topic: Topic, user: User, notice: Notice) -> Subject | None:
@@ -378,8 +409,18 @@ def _section(published: Published, wording: str, article: str, audience: Audienc
 
 def quoted(text: str, most: int = MOST_QUOTED) -> str:
     """Return what somebody typed as one line of at most `most` characters, in which nothing is a link: nobody sends theirs to others through us."""
-    line = " ".join(_LINK.sub("…", "".join(letter if letter.isprintable() else " " for letter in text)).split())
+    line = " ".join(_without_links("".join(letter if letter.isprintable() else " " for letter in text)).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _without_links(text: str) -> str:
+    """Return a text with a sign in the place of what looks like a link, be it in full-width or in circled letters."""
+    plain = "".join(one if len(one := normalize("NFKC", letter)) == 1 else letter for letter in text)
+    kept, end = [], 0
+    for found in _LINK.finditer(plain):
+        kept += [text[end : found.start()], "…"]
+        end = found.end()
+    return "".join([*kept, text[end:]])
 
 
 def wrapped(text: str, indent: str = "", most: int = WIDTH) -> str:

@@ -80,6 +80,14 @@ class Recipient(NamedTuple):
     proven: bool = True
 
 
+class Way(NamedTuple):
+    """By which channel and under which address somebody can be told, and whether it is known to be theirs."""
+
+    channel: str
+    address: str
+    proven: bool
+
+
 def due(column: InstrumentedAttribute[datetime], now: datetime) -> ColumnElement[bool]:
     """What is due by `now`, or so far ahead that the clock must have been set back."""
     return or_(column <= now, column > now + TOO_FAR)
@@ -175,21 +183,21 @@ def account_of(person: str) -> int | None:
     return int(id_) if kind == "u" and id_.isascii() and id_.isdigit() else None
 
 
-def ways_to(person: str, contact: str, accounts: Mapping[int, User], *, hook: bool) -> list[tuple[str, str, bool]]:
-    """Return by which channel and under which address a person can be told, and whether it is known to be theirs.
+def ways_to(person: str, contact: str, accounts: Mapping[int, User], *, hook: bool) -> list[Way]:
+    """Return by which ways a person can be told.
 
     The mail of their account, else an address in what they wrote as their contact; a host app's person by that app too.
     """
-    ways = [(HOOK, person, True)] if hook and subject_of(person) is not None else []
+    ways = [Way(HOOK, person, proven=True)] if hook and subject_of(person) is not None else []
     account = account_of(person)
     if account is not None:
         user = accounts.get(account)
         if user is None or user.disabled_at is not None:
             return []
         if user.mail:
-            return [(MAIL, user.mail, True)]
+            return [Way(MAIL, user.mail, proven=True)]
     written = address_in(contact).lower()  # capitals make no other mailbox, but would make another count
-    return [*ways, (MAIL, written, False)] if written else ways
+    return [*ways, Way(MAIL, written, proven=False)] if written else ways
 
 
 def _askers(session: Session, notice: Notice, event: TicketEvent, topic: Topic) -> Iterator[Follower]:

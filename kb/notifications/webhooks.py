@@ -65,8 +65,8 @@ def is_one(channel: str) -> bool:
     return channel.startswith(f"{WEBHOOK}-")
 
 
-def write(session: Session, message: Message, published: Published, base_url: str) -> Outgoing | None:
-    """Return a message ready to go out, None when it concerns nobody of the site any more."""
+def write(session: Session, message: Message, published: Callable[[], Published], base_url: str) -> Outgoing | None:
+    """Return a message ready to go out, None when it concerns nobody of the site any more. `published` is called only for what names an article."""
     notice, site = session.get_one(Notice, message.notice_id), message.address
     event = session.get(TicketEvent, notice.event_id) if notice.event_id is not None else None
     if event is not None and spreading.taken_back(session, event):
@@ -83,7 +83,7 @@ def write(session: Session, message: Message, published: Published, base_url: st
         "count": len(theirs),
     }
     if event is not None and topic in {Topic.REPLIED, Topic.RESOLVED}:
-        readable = published.article(event.article, _readers(session.get_one(Site, site))) is not None
+        readable = bool(event.article) and published().article(event.article, _readers(session.get_one(Site, site))) is not None
         told |= {"text": event.text, "article": event.article if readable else "", "url": f"{base_url}/a/{event.article}" if readable else None}
     letter = Letter(WEBHOOK_TOPICS[topic], "", "", "", "")
     return Outgoing(message.message_id, site, WEBHOOK_TOPICS[topic], letter, "", site, f"T-{number}", told)

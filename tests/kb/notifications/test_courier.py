@@ -9,11 +9,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from indexer.published import Library
 from kb.notifications import courier as couriers
 from kb.notifications import messages, outages, outbox
 from kb.notifications.channels import DeliveryError
 from kb.notifications.courier import LONGEST_PAUSE, LONGEST_REST, MOST_TRIES, Courier, rest
 from kb.notifications.models import Message, Notice
+from kb.services import Services
 from kb.tickets import history, lifecycle, shares
 from kb.tickets.models import Follower
 
@@ -268,6 +270,19 @@ def test_a_channel_for_which_nothing_waits_is_not_told_as_away(question, courier
     do(lambda session: messages.forget(session, list(mine.values()), None))
     courier.work()
     assert outages.read(services.config.data / "outages.json") == {}
+
+
+def test_without_a_build_only_what_names_an_article_waits(question, happens, services, said, ended, account, do, tmp_path):
+    number, _ = question({"c:1": "lin@example.com"})
+    happens(number, lifecycle.resolve, "王敏", article="invoices/verify-failed", body="第二天再查")
+    wang = account("王敏")
+    do(lambda session: outbox.note_for(session, wang, outbox.Topic.RESET, services.now()))
+    Courier(Services(services.config, services.db, Library(tmp_path / "no-index"), services.now), {"mail": said}).work()
+    assert said.told == [("reset", "wang@example.com")]
+    assert ended()["resolved", "lin@example.com"] == ""
+    services.now.forward(minutes=1)
+    Courier(services, {"mail": said}).work()
+    assert ended()["resolved", "lin@example.com"] == "sent"
 
 
 def test_one_channel_that_is_away_stops_no_other(question, happens, services, account):

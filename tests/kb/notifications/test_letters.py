@@ -116,11 +116,23 @@ def test_details_that_a_person_adds_are_not_mailed_to_the_agent(question, happen
         "javascript://x",
         "xn--e1afmkfd.xn--p1ai/路径",
         "http://1.2.3.4/x",
+        "领补贴请打开evil.com领取",
+        "evil。com/pay",
+        "钓鱼evil.中国/pay",
+        "EVIL.公司",
+        "打开 1.2.3.4/pay",
+        "http:／／evil.com",
+        "打开www。evil。com",
+        "EVIL.COM点",
+        "evil.com_点",
+        "ｅｖｉｌ．ｃｏｍ",
+        "ⓔvil․com",
     ],
 )
-def test_nobody_sends_a_link_or_a_long_text_to_a_stranger_through_us(question, letters, words):
-    question({"c:1": "victim@example.com"}, words + "，" + "请务必看看" * 40)
-    (letter,) = letters().values()
+def test_nobody_sends_a_link_or_a_long_text_to_a_stranger_through_us(question, happens, letters, words):
+    number, _ = question({"c:1": "victim@example.com"}, words + "，" + "请务必看看" * 40)
+    happens(number, lifecycle.reply, "正在处理", "王敏")
+    letter = letters()["replied", "victim@example.com"]
     ours = re.sub(r"http://localhost/[\w/?=&.%-]*", "", letter.text + letter.html)
     ours = re.sub(r"<!doctype html>.*?</head>|style=\"[^\"]*\"", "", ours, flags=re.DOTALL)
     for sign in ("evil", "://", "www", "xn--", "1.2.3.4"):
@@ -161,6 +173,34 @@ def test_wrapping_keeps_every_character_and_ends_no_line_with_an_opening_bracket
     assert not any(line.endswith(("（", "“")) for line in wrapped(text).splitlines())
     assert all(columns(line) <= 78 for line in wrapped(text).splitlines())
     assert wrapped("") == ""
+
+
+def test_a_receipt_holds_the_question_only_where_the_address_is_known_to_be_the_askers(question, letters, account):
+    sun = account("员工小孙", "asker")
+    number, _ = question({"c:1": "victim@example.com", f"u:{sun}": ""}, "加微信 abc-123 转账")
+    sent = letters()
+    stranger, own = sent["received", "victim@example.com"], sent["received", "sun@example.com"]
+    assert "微信" not in stranger.subject + stranger.text + stranger.html
+    assert stranger.subject == f"T-{number} 已记下"
+    assert "这不是你提的？" in stranger.text
+    assert "加微信 abc-123 转账" in own.subject
+    assert "加微信 abc-123 转账" in own.text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "系统导出的报表.xlsx打不开",
+        "发票.pdf 传不上去",
+        "1.公司怎么报销 2.网络很慢",
+        "出差去上海。公司说不报",
+        "超过 3.5 万怎么办",
+        "IP 是 192.168.1.5，连不上",
+        "SAP。CRM 也进不去",
+    ],
+)
+def test_what_only_looks_a_little_like_a_link_is_quoted_as_it_is(words):
+    assert quoted(words) == words
 
 
 def test_a_question_is_quoted_as_one_line():

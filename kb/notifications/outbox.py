@@ -106,7 +106,7 @@ def note_digest(session: Session, user_id: int | None, topic: Topic, now: dateti
     What waits to be told them already is added to, and waits no longer than this.
     """
     waits = (Notice.spread_at.is_(None), Notice.kind == topic.value, Notice.ready_at <= now + GATHERED)
-    earlier = session.scalar(select(Notice).where(*waits, Notice.user_id == user_id).order_by(Notice.id).limit(1))
+    earlier = session.scalar(select(Notice).where(*waits, Notice.user_id == user_id).order_by(Notice.ready_at).limit(1))
     if earlier is None:
         session.add(Notice(kind=topic.value, user_id=user_id, data=lists, at=now, ready_at=ready_at))
     else:

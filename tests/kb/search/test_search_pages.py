@@ -116,7 +116,7 @@ def test_looking_at_every_page_writes_nothing(asker, agent, ticket, rows, read):
         todo = list(start)
         while todo:
             path = todo.pop().partition("#")[0]
-            if not path.startswith("/") or path in seen:
+            if not path.startswith("/") or path in seen or path.endswith(".csv"):  # that somebody took a list away is noted
                 continue
             answer = client.get(path)
             seen[path] = answer.status_code

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 
 from indexer.text import traditional
 from kb.errors import NotFoundError
+from kb.widget.demo import demo_of
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -41,7 +42,7 @@ def blueprint() -> Blueprint:
 
     @views.get("/widget/demo")
     def demo() -> ResponseReturnValue:
-        return render_template("widget/demo.html", url=f"{request.host_url}widget/v1.js")
+        return render_template("widget/demo.html", **demo_of(f"{request.host_url}widget/v1.js", request.args))
 
     return views
 

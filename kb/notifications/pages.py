@@ -139,7 +139,7 @@ def troubles(services: Services) -> str:
         unheard = alarms.unheard(session, alarms.Reach.of(services.config))
     said = [f"{_channel_name(name)}从 {moment(outage.since, services.policies.hours.zone)} 起连不上，消息在等" for name, outage in down.items()]
     said += [f"{dead} 条消息没有发出去"] if dead else []
-    said += ["有工单快到时限或已超时，时限提醒却没有人收得到：要有人留了邮箱、开着提醒，并设置好邮件服务器或群机器人"] if unheard else []
+    said += ["有工单快到时限或已超时，时限提醒却没有人收得到：要有人留了邮箱、开着提醒，并设置好邮件服务器；或者设置群机器人"] if unheard else []
     return "；".join(said) + ("。" if said else "")
 
 

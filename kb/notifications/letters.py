@@ -129,7 +129,8 @@ class Writer:
             way = _way(session, share, message)
             if way is None:
                 return None
-            content, about = self._to_asker(session, topic, share, event, published, now, proven=way.proven), Subject(share=message.follower_id)
+            about = Subject(share=message.follower_id, address=muting.digest(message.address))
+            content = self._to_asker(session, topic, share, event, published, now, proven=way.proven)
         elif message.user_id is not None:
             user = session.get_one(User, message.user_id)
             if user.disabled_at is not None or user.mail != message.address:

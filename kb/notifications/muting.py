@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from kb.accounts.models import User
 from kb.errors import NotFoundError
 from kb.notifications.models import Mute
-from kb.notifications.spreading import onward
+from kb.notifications.spreading import account_of, onward, ways_to
 from kb.tickets.models import Follower
 
 if TYPE_CHECKING:
@@ -23,31 +24,40 @@ _PURPOSE = "unsubscribe"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What messages are about: a person's share in a ticket (`share`), or for an agent one ticket, or (number 0) what is about to be late."""
+    """What messages are about: a person's share in a ticket (`share`), or for an agent one ticket, or (number 0) what is about to be late.
+
+    `address`: a digest of where messages about a share went. Whoever got one by a mistake ends what goes there, and nothing else.
+    """
 
     share: int = 0
     user: int = 0
     number: int = 0
+    address: str = ""
+
+
+def digest(address: str) -> str:
+    """Return what stands for an address in a link: it tells nobody the address."""
+    return hashlib.sha256(address.lower().encode()).hexdigest()[:16]
 
 
 def token(secret_key: str, subject: Subject) -> str:
     """Return the text in an address by which somebody ends messages about `subject`, and nothing else."""
-    return str(URLSafeSerializer(secret_key, salt=_PURPOSE).dumps([subject.share, subject.user, subject.number]))
+    return str(URLSafeSerializer(secret_key, salt=_PURPOSE).dumps([subject.share, subject.user, subject.number, subject.address]))
 
 
 def read(secret_key: str, token: str) -> Subject:
     """Return what a token is about. Raises NotFoundError for one that we did not make."""
     try:
-        share, user, number = URLSafeSerializer(secret_key, salt=_PURPOSE).loads(token)
-    except BadData as error:
+        share, user, number, address = URLSafeSerializer(secret_key, salt=_PURPOSE).loads(token)
+    except (BadData, ValueError) as error:
         raise NotFoundError("这个退订链接不完整。请从邮件里重新点一次，或把整个网址复制过来。") from error
-    return Subject(share, user, number)
+    return Subject(share, user, number, address)
 
 
 def mute(session: Session, subject: Subject, now: datetime) -> None:
     """End messages about `subject`; again does nothing. Raises NotFoundError for what is gone."""
     if subject.share:
-        for share in _shares(session, subject.share):
+        for share in _shares(session, subject):
             share.muted_at = share.muted_at or now
     elif subject.number:
         _account(session, subject)
@@ -59,7 +69,7 @@ def mute(session: Session, subject: Subject, now: datetime) -> None:
 def unmute(session: Session, subject: Subject) -> None:
     """Let messages about `subject` come again. Raises NotFoundError for what is gone."""
     if subject.share:
-        for share in _shares(session, subject.share):
+        for share in _shares(session, subject):
             share.muted_at = None
     elif subject.number:
         _account(session, subject)
@@ -73,17 +83,21 @@ def unmute(session: Session, subject: Subject) -> None:
 def muted(session: Session, subject: Subject) -> bool:
     """Tell whether messages about `subject` have ended. Raises NotFoundError for what is gone."""
     if subject.share:
-        return _shares(session, subject.share)[-1].muted_at is not None
+        shares = _shares(session, subject)
+        return not shares or shares[-1].muted_at is not None
     account = _account(session, subject)
     return session.get(Mute, (subject.user, subject.number)) is not None if subject.number else account.quiet
 
 
-def _shares(session: Session, id_: int) -> list[Follower]:
-    """Return a share and the one in which it goes on."""
-    share = session.get(Follower, id_)
+def _shares(session: Session, subject: Subject) -> list[Follower]:
+    """Return a share and the one in which it goes on; none when messages about it go to another address by now."""
+    share = session.get(Follower, subject.share)
     if share is None or share.person.startswith("gone:"):
         raise NotFoundError("这个提问已被清理，不会再有邮件。")
-    return [share, onward(session, share)]
+    last = onward(session, share)
+    user = session.get(User, account_of(last.person) or 0)
+    ways = ways_to(last.person, last.contact, {user.id: user} if user is not None else {}, hook=True)
+    return [share, last] if subject.address in {digest(way.address) for way in ways} else []
 
 
 def _account(session: Session, subject: Subject) -> User:

@@ -194,6 +194,8 @@ def add_details(follower: Follower, details: str, contact: str | None, now: date
     reachable_anew = address_in(contact) not in {"", address_in(follower.contact)}
     follower.contact = contact
     session = history.session_of(follower.ticket)
+    if reachable_anew:
+        follower.muted_at = None  # who got mail by a mistake may have ended it
     if reachable_anew and follower.ticket.open:
         outbox.note_received(session, follower, now)
     last = session.scalar(select(TicketEvent).where(TicketEvent.follower_id == follower.id).order_by(TicketEvent.id.desc()).limit(1))

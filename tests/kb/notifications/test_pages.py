@@ -16,7 +16,7 @@ from kb.notifications.models import Message, Mute
 from kb.notifications.muting import Subject
 from kb.notifications.outages import Outage
 from kb.notifications.pages import troubles
-from kb.tickets import history, lifecycle
+from kb.tickets import history, lifecycle, shares
 from kb.tickets.models import Follower
 from kb.tickets.standing import SYSTEM, Kind
 
@@ -25,8 +25,12 @@ GONE = DeliveryError("550 no such user", permanent=True)
 
 @pytest.fixture
 def path(services):
-    """Return the address that a mail names for ending messages about something."""
-    return lambda **about: f"/unsubscribe/{muting.token(services.config.secret_key, Subject(**about))}"
+    """Return the address that a mail names for ending messages about something, by `mail` to somebody where it is about a share."""
+
+    def make(mail="lin@example.com", **about):
+        return f"/unsubscribe/{muting.token(services.config.secret_key, Subject(**about, address=muting.digest(mail) if 'share' in about else ''))}"
+
+    return make
 
 
 @pytest.fixture
@@ -65,6 +69,22 @@ def test_looking_changes_nothing_and_one_press_ends_it_until_another_begins_it_a
     assert "已经退订" in client.page(address).text
     assert client.submit(address, address, again="1").status_code == 200
     assert stands(Follower, share).muted_at is None
+
+
+def test_whoever_got_mail_by_a_mistake_ends_what_goes_to_them_and_nothing_else(question, app, path, stands, happens, courier, said):
+    number, mine = question({"c:1": "wrong@example.com"})
+    share, client = mine["c:1"], app.test_client()
+    client.submit(path("wrong@example.com", share=share), path("wrong@example.com", share=share))
+    happens(number, lambda ticket, now: shares.add_details(ticket.followers[0], "", "right@example.com", now))
+    assert stands(Follower, share).muted_at is None, "whoever gives another address wants mail there"
+    assert "已经退订" in client.page(path("wrong@example.com", share=share)).text
+    assert client.post(path("wrong@example.com", share=share)).status_code == 200
+    assert stands(Follower, share).muted_at is None
+    happens(number, lifecycle.resolve, "王敏", body="重开机")
+    courier.work()
+    assert ("resolved", "right@example.com") in said.told
+    client.submit(path("right@example.com", share=share), path("right@example.com", share=share))
+    assert stands(Follower, share).muted_at is not None
 
 
 def test_a_mail_provider_ends_it_without_cookie_token_or_page(question, app, path, stands):

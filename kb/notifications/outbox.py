@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from kb.mail_address import address_in
 from kb.notifications.models import Notice
-from kb.tickets.models import Follower
+from kb.tickets.models import Follower, TicketEvent
 from kb.tickets.standing import SYSTEM, Kind
 from kb.widget.models import Webhook
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from kb.tickets.models import TicketEvent
-
 SECOND_THOUGHTS = timedelta(seconds=60)
 """How long a step that can be taken back is kept from those whom it would be told."""
 GATHERED = timedelta(minutes=15)
 """How far apart two digests to the same person, or the team, are, unless what they tell cannot wait."""
+
+
+ADDITIONS_GATHERED = timedelta(minutes=10)
+"""How far apart an agent is told that somebody added to a ticket, however often they do."""
 
 
 class Topic(StrEnum):
@@ -65,15 +67,27 @@ def note_event(session: Session, event: TicketEvent) -> None:
 
     `last` in its data is the share that was made last by then: who came later is known by it, whatever the clock does. What the program escalates by
     itself stands in a digest (kb.tickets.alarms), so that a thousand late tickets are not a thousand messages. That a ticket has ended only servers of
-    sites are told, and only where one listens is it written down.
+    sites are told, and only where one listens is it written down. What an asker adds while word of what they added before waits is told by that.
     """
     kind = Kind(event.kind)
     if _OF_EVENTS.get(kind) is Topic.CLOSED and session.scalar(select(Webhook.id).where(Webhook.ended_at.is_(None)).limit(1)) is None:
         return
     if kind in _OF_EVENTS and not (kind is Kind.ESCALATED and event.actor == SYSTEM):
         ready_at = event.at + SECOND_THOUGHTS if kind in _CAN_BE_TAKEN_BACK else event.at
+        if kind is Kind.ADDED:
+            told_at = _additions_told_at(session, event)
+            if told_at is not None and told_at > event.at:
+                return
+            ready_at = event.at if told_at is None else told_at + ADDITIONS_GATHERED
         last = func.json_object("last", func.json_array(select(func.max(Follower.id)).scalar_subquery()))
         session.add(Notice(kind=_OF_EVENTS[kind].value, ticket_number=event.ticket_number, event_id=event.id, data=last, at=event.at, ready_at=ready_at))
+
+
+def _additions_told_at(session: Session, event: TicketEvent) -> datetime | None:
+    """Return when it was last, or is next, told that somebody added to the event's ticket; None when that is some time ago."""
+    lately = (Notice.ready_at > event.at - ADDITIONS_GATHERED, Notice.ready_at <= event.at + ADDITIONS_GATHERED)
+    told = select(func.max(Notice.ready_at)).join(TicketEvent, TicketEvent.id == Notice.event_id)
+    return session.scalar(told.where(TicketEvent.ticket_number == event.ticket_number, Notice.kind == Topic.ADDED.value, *lately))
 
 
 def note_received(session: Session, follower: Follower, now: datetime) -> None:

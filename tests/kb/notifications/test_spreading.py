@@ -152,6 +152,28 @@ def test_a_person_of_a_host_app_is_told_by_it_and_by_mail_when_they_left_an_addr
     assert told(hook=True) == {("received", "hook", "s:erp:u-77"), ("received", "hook", "s:erp:u-78"), ("received", "mail", "lin@example.com")}
 
 
+def test_whoever_adds_three_hundred_times_sends_the_agent_two_mails_and_none_of_it_stays_untold(question, told, happens, account, do, services):
+    account("王敏")
+    number, _ = question({"c:1": ""})
+    happens(number, lifecycle.assign, "王敏", "李雷")
+    told()
+
+    def add(words):
+        do(lambda session: shares.add_details(history.find(session, number).followers[0], words, None, services.now()))
+
+    for one in range(300):
+        add(f"补充 {one}")
+    assert told() == mail("added", "wang@example.com")
+    add("还有一句")
+    assert told() == set()
+    services.now.forward(minutes=10)
+    assert told() == mail("added", "wang@example.com")
+    assert told() == set()
+    services.now.forward(minutes=30)
+    add("过了半小时又一句")
+    assert told() == mail("added", "wang@example.com")
+
+
 def test_one_address_is_told_a_reply_once_however_many_shares_have_it(question, told, happens):
     told.twice = True  # that it is noted is told of each share
     number, _ = question({"c:1": "lin@example.com", "c:2": "LIN@example.com"})

@@ -44,8 +44,13 @@ def _converter() -> OpenCC:
 
 def traditional(text: str) -> str:
     """Convert what we ourselves say into the Traditional Chinese of Taiwan, its words included (软件 becomes 軟體)."""
-    converted: str = OpenCC("s2twp").convert(text)
+    converted: str = _to_taiwan().convert(text)
     return converted
+
+
+@cache
+def _to_taiwan() -> OpenCC:
+    return OpenCC("s2twp")
 
 
 @lru_cache(maxsize=65536)

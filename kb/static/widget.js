@@ -47,14 +47,14 @@ input,textarea{flex:1;min-width:0;font-size:16px;padding:6px 8px;border-color:va
 p,ul,ol,pre,table{margin:0 0 .7em}
 ul,ol{padding-left:1.5em}
 .said{white-space:pre-wrap}
-.form{display:flex;flex-direction:column;gap:8px;align-items:flex-start;margin-top:16px}
+.form{display:flex;flex-direction:column;gap:8px;align-items:flex-start}
 .form input,textarea{width:100%;flex:none}
 textarea{height:7em}
 details .quiet{display:block;text-align:left}
 .badge{margin-left:8px;padding:1px 8px;border-radius:6px}
 [role=button]{cursor:zoom-in}
 img{max-width:100%;height:auto}
-.over{position:fixed;inset:0;width:100%;height:100%;object-fit:contain;background:var(--bg);cursor:zoom-out}
+.over{position:fixed;inset:0;width:100%;height:100%;object-fit:contain;background:var(--bg)}
 h2{margin:0 0 8px;font-size:17px}
 h3,h4,h5{font-size:1em;margin:1em 0 .4em}
 .soft,.cut{color:var(--soft);font-size:13px;margin:0}
@@ -212,8 +212,9 @@ function ends(token) {
   }
 }
 
-function vouched(anew) {
-  if (anew || !pass || pass.until < Date.now()) {
+/* Returns a promise of the token; of another than the one that was refused. */
+function vouched(refused) {
+  if (!pass || pass.token === refused || pass.until < Date.now()) {
     const mine = pass = { until: Infinity }; // the page is asked once for all that wait
     mine.token = new Promise((resolve, refuse) => {
       setTimeout(() => refuse(new Error("identify is late")), PATIENCE);
@@ -239,15 +240,15 @@ async function json(url, sent = {}, stop = new AbortController()) {
 }
 
 /* Asks the API in the name of who is here; once more with a new token when the first is refused. */
-async function request(path, { data, ...sent } = {}, stop = undefined, anew = false) {
-  const site = options.kb, mine = signer, headers = site ? { "X-Zhida-Site": site } : {};
+async function request(path, { data, ...sent } = {}, stop = undefined, refused = null) {
+  const site = options.kb, token = site && signer && vouched(refused), headers = site ? { "X-Zhida-Site": site } : {};
   if (data) Object.assign(headers, { "Content-Type": "application/json" });
-  if (site && mine) headers.Authorization = `Bearer ${await vouched(anew)}`;
+  if (token) headers.Authorization = `Bearer ${await token}`;
   else if (site || path === "/tickets") headers["X-Zhida-Visitor"] = visitor();
   const body = data && { method: "POST", keepalive: true, body: JSON.stringify(site ? data : { ...data, visitor: visitor() }) };
   return json(`${base}/api/v1${path}`, { headers, ...body, ...sent }, stop).catch((error) => {
-    if (error.status !== 401 || !mine || anew) throw error;
-    return request(path, { data, ...sent }, stop, true);
+    if (error.status !== 401 || !token || refused) throw error;
+    return request(path, { data, ...sent }, stop, token);
   });
 }
 
@@ -300,7 +301,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   label = label || LABELS[lang];
   const silent = mode === "headless";
   const launch = el("button", { class: "launch", part: "button", type: "button", "aria-haspopup": "dialog", click: toggle, hidden: silent }, label);
-  const root = el("div", { class: `root ${anchor ? "inline" : position} ${size}`, lang, role: "region", "aria-label": label, "data-theme": theme }, !anchor && launch);
+  const root = el("div", { class: `root ${anchor ? "inline" : position} ${size}`, lang, role: anchor ? "search" : "region", "aria-label": label, "data-theme": theme }, !anchor && launch);
   if (zIndex) root.style.setProperty("--z", zIndex);
   const host = anchor || document.createElement("zhida-help");
   const shadow = host.shadowRoot || host.attachShadow({ mode: "open" });
@@ -382,7 +383,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     away = newTab(`${base}/`, "");
     drop = el("div", { class: "drop", id: "drop", ...(anchor && { hidden: "", tabindex: -1, ...dialog }) }, body, el("div", { class: "end soft" }, mine, away));
     panel = el("div", { class: "panel", part: "panel", tabindex: -1, keydown: pressed, click: followed,
-      ...(anchor ? { role: "search" } : { hidden: "", "aria-modal": "true", ...dialog }) },
+      ...(!anchor && { hidden: "", "aria-modal": "true", ...dialog }) },
     el("div", { class: "bar" }, input, !anchor && button(t("关闭"), close, "quiet")), drop, status);
     root.append(panel);
   }
@@ -428,7 +429,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     if (anchor) {
       drop.hidden = !opened;
       input.setAttribute("aria-expanded", opened);
-      for (const type of ["pointerdown", "focusin"]) document[opened ? "addEventListener" : "removeEventListener"](type, outside);
+      for (const type of ["pointerdown", "focusin"]) document[opened ? "addEventListener" : "removeEventListener"](type, outside, true);
       return;
     }
     panel.hidden = !opened;
@@ -524,7 +525,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     draw(p(t("没有答案的问题，我们会替你记下来，请同事回答。")));
     say("");
     const here = about(), home = body.lastChild;
-    if (here) suggestions(here).then((found) => found[0] && home.isConnected && home.after(el("h3", {}, t("这里常见的问题")),
+    if (here) suggestions(here).then((found) => found[0] && home.isConnected && home.after(el("h2", {}, t("这里常见的问题")),
       el("ol", { class: "hits" }, ...found.map((one) => el("li", {}, newTab(one.url, one.title, { class: "stop" }))))), warn);
   }
 

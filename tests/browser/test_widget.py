@@ -1,0 +1,755 @@
+"""The widget from first key to solved ticket, in the panel and in boxes of the page, on pages that it does not know."""
+
+import functools
+import json
+import re
+import threading
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import ROOT
+from tests.browser.test_pages import problems
+from tests.browser.test_stories import both, sign_in
+
+pytestmark = pytest.mark.browser
+API = "**/api/v1/**"
+HOSTILE = ROOT.parent / "shared" / "hostile" / "xss"
+STUB = "window.kb = window.kb || function () { (kb.q = kb.q || []).push(arguments); };"
+
+
+EVENTS = ["open", "close", "search", "answered", "unanswered", "ticket"]
+
+
+@pytest.fixture
+def at(people, site):
+    """Return a maker of somebody on a page of the site's origin that holds the widget; `tag`: attributes of the tag, `body` and `script`: the page's own."""
+
+    def visit(tag="", body="", script="", size="desktop", path="/host", **options):
+        person = people(size, **options)
+        page = (
+            f'<!doctype html><html lang="zh"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>x</title><body><main>{body}</main>'
+        )
+        page += f'<script>{script}</script><script src="{site.url}/widget/v1.js" defer {tag}></script></body></html>'
+        person.page.route(f"**{path}", lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=page))
+        person.page.goto(site.url + path)
+        person.panel = person.page.locator("zhida-help").get_by_role("dialog")
+        person.box = person.panel.locator("input").first
+        person.launch = person.page.locator("zhida-help").get_by_role("button").first
+        return person
+
+    return visit
+
+
+def api(person):
+    """Return what was asked of the API and of the texts, in order."""
+    return [request for request in person.requests if re.search(r"/api/v1/|/widget/texts", request.url)]
+
+
+def search(person, text):
+    person.box.fill(text)
+    expect(person.panel.locator(".foot, .hits").first).to_be_visible()
+
+
+def forgive(person):
+    """Forget the complaints that a test causes on purpose."""
+    person.complaints.clear()
+
+
+# Before the first use
+
+
+def test_before_its_first_use_it_asks_nothing_and_is_one_node(at, site):
+    person = at("data-context=url data-lang=en", "<p>本页</p>", STUB)
+    assert api(person) == []
+    assert [request.url for request in person.requests] == [f"{site.url}/host", f"{site.url}/widget/v1.js"]
+    assert person.page.evaluate("[...document.body.children].map((one) => one.localName)") == ["main", "script", "script", "zhida-help"]
+
+
+def test_loading_it_keeps_the_page_busy_for_milliseconds(at, chromium):
+    person = at()
+    took = []
+    for _ in range(7):
+        chromium.start_tracing(page=person.page, categories=["devtools.timeline"])
+        person.page.reload(wait_until="load")
+        events = json.loads(chromium.stop_tracing())["traceEvents"]
+        took.append(sum(one["dur"] for one in events if one["name"] == "EvaluateScript" and "widget/v1.js" in one["args"]["data"].get("url", "")) / 1000)
+    print(f"main thread at load: median {sorted(took)[3]:.2f} ms of {[round(one, 2) for one in took]}")  # noqa: T201 - the figure, for whoever measures
+    assert 0 < sorted(took)[3] <= 10
+
+
+def test_calls_made_before_it_has_come_are_carried_out(at):
+    person = at(script=STUB + "kb('on', 'open', () => { document.title = 'opened'; }); kb('search', '发票查验失败');")
+    expect(person.panel.locator("h2")).to_have_text("发票查验失败怎么办")
+    expect(person.page).to_have_title("opened")
+
+
+# In the panel
+
+
+@both
+def test_an_article_opens_in_the_panel_and_the_way_back_leads_to_what_was_there(at, size):
+    person = at(size=size)
+    person.launch.click()
+    search(person, "红字发票怎么开")
+    hit = person.panel.locator(".hits a").first
+    name = hit.inner_text()
+    hit.click()
+    expect(person.panel.get_by_role("button", name="返回")).to_be_visible()
+    expect(person.panel.locator("h2")).to_be_focused()
+    expect(person.panel.get_by_role("button", name="有帮助", exact=True)).to_be_visible()
+    assert len(person.context.pages) == 1
+    person.panel.get_by_role("button", name="返回").click()
+    expect(person.panel.locator(".hits a").first).to_have_text(name)
+    expect(person.panel.locator(".hits a").first).to_be_focused()
+    opened = [request.post_data_json for request in person.posts() if "opened" in (request.post_data_json or {})]
+    assert [one["trigger"] for one in opened] == ["open"]
+
+
+def test_an_article_s_contents_lead_to_its_sections_and_its_pictures_are_shown_large(at):
+    person = at()
+    person.page.evaluate("kb('open')")
+    person.page.evaluate("kb('search', '红字发票')")
+    person.panel.locator(".hits a, section a").first.wait_for()
+    person.page.evaluate("() => fetch('/api/v1/articles?limit=100').then((answer) => answer.json())")
+    with person.page.expect_response("**/api/v1/articles/invoices/red-letter"):
+        person.page.evaluate(
+            """() => { const root = document.querySelector('zhida-help').shadowRoot, link = root.querySelector('.hits a, section a');
+            link.href = '/a/invoices/red-letter'; link.click(); }"""
+        )
+    person.panel.locator("summary").click()
+    last = person.panel.locator("details button").last
+    heading = person.panel.locator("h3", has_text=last.inner_text()).first
+    last.click()
+    expect(heading).to_be_in_viewport()
+    picture = person.panel.locator("img").first
+    picture.focus()
+    before = picture.bounding_box()
+    picture.press("Enter")
+    assert picture.bounding_box()["width"] > before["width"]
+    picture.press("Escape")
+    assert picture.bounding_box()["width"] == before["width"]
+    expect(person.panel).to_be_visible()
+
+
+def test_why_something_did_not_help_can_be_said(at):
+    person = at()
+    person.launch.click()
+    search(person, "发票查验失败")
+    person.panel.get_by_role("button", name="没帮助").click()
+    person.panel.get_by_role("textbox", name="哪里没帮上").fill("平台上查得到")
+    person.panel.get_by_role("button", name="发送").click()
+    expect(person.panel.get_by_text("谢谢", exact=True)).to_be_visible()
+    told = [request.post_data_json for request in person.posts() if request.url.endswith("/feedback")]
+    assert [(one["helpful"], one.get("reason")) for one in told] == [(False, None), (False, "平台上查得到")]
+    assert told[0]["article"] == "invoices/verify-failed"
+
+
+@both
+def test_a_question_is_followed_in_the_panel_from_number_to_answer_and_back(at, people, site, size):
+    words = {"desktop": "会议室投影仪坏了找谁修", "phone": "工位抽屉钥匙丢了找谁配"}[size]
+    person, agent = at(size=size), people()
+    person.launch.click()
+    person.box.fill(words)
+    person.box.press("Enter")
+    number = re.search(r"T-(\d+)", person.panel.locator(".note").first.inner_text())[1]
+    person.panel.get_by_role("link", name="补充说明").click()
+    person.panel.locator("textarea").fill("三楼，昨天开始的")
+    person.panel.get_by_role("textbox", name="怎么联系你").fill("分机 8021")
+    person.panel.get_by_role("button", name="保存").click()
+    expect(person.panel.locator(".said")).to_have_text("三楼，昨天开始的")
+    expect(person.panel.get_by_role("textbox", name="怎么联系你")).to_have_value("分机 8021")
+    person.panel.locator("input[type=file]").set_input_files({"name": "照片.txt", "mimeType": "text/plain", "buffer": "灯不亮".encode()})
+    expect(person.panel.get_by_role("link", name="照片.txt")).to_be_visible()
+    person.panel.locator("input[type=file]").set_input_files({"name": "坏.exe", "mimeType": "application/octet-stream", "buffer": b"MZ\x90\x00" + bytes(99)})
+    expect(person.panel.get_by_role("alert")).to_contain_text("坏.exe")
+    person.page.evaluate("kb('close')")
+
+    sign_in(agent, site)
+    agent.page.goto(f"{site.url}/desk/{number}")
+    agent.page.locator("#body").fill("已报修，今天下午来人。")
+    agent.page.get_by_role("button", name="回复并解决").click()
+    expect(agent.page.locator(".state")).to_contain_text("已解决")
+
+    asked = len(api(person))
+    person.page.wait_for_timeout(300)
+    assert len(api(person)) == asked, "closed, it asks nothing"
+    person.launch.click()
+    expect(person.panel.get_by_role("button", name="我的提问")).to_contain_text("新回复 1")
+    person.panel.get_by_role("button", name="我的提问").click()
+    expect(person.panel.locator(".hits li").first).to_contain_text("新回复")
+    person.panel.get_by_role("link", name=words).click()
+    expect(person.panel.locator(".said").last).to_have_text("已报修，今天下午来人。")
+    person.panel.locator("textarea").fill("没有人来")
+    person.panel.get_by_role("button", name="仍未解决").click()
+    expect(person.panel.locator(".said").last).to_have_text("没有人来")
+    expect(person.panel.get_by_role("button", name="保存")).to_be_visible()
+    person.panel.get_by_role("button", name="返回").click()
+    person.panel.get_by_role("button", name="返回").click()
+    expect(person.panel.get_by_role("button", name="我的提问")).not_to_contain_text("新回复")
+    forgive(person)  # the file that was refused
+
+
+def test_a_question_is_taken_back_in_its_receipt(at):
+    person = at()
+    person.launch.click()
+    person.box.fill("楼下充电桩怎么预约")
+    person.box.press("Enter")
+    person.panel.get_by_role("button", name="撤销").click()
+    expect(person.panel.locator(".note").first).to_have_text("已撤销")
+    person.panel.get_by_role("button", name="我的提问").click()
+    expect(person.panel.get_by_text("你还没有记下过问题")).to_be_visible()
+
+
+def test_a_public_reply_stands_above_the_hits_and_can_be_joined(at):
+    person = at()
+    reply = {"kind": "known", "kind_name": "已知问题·处理中", "text": "专票平台今天升级", "role": "客服", "at": "2026-11-20T01:00:00+00:00", "open": True}
+    answer = {"query": "x", "verdict": "unanswered", "reason": {"matched": [], "missing": []}, "hits": [], "corrected": None, "reply": reply}
+    person.page.route("**/api/v1/search?*", lambda route: route.fulfill(json=answer))
+    person.launch.click()
+    person.box.fill("专票平台今天打不开怎么办呢")
+    expect(person.panel.locator(".note")).to_contain_text("专票平台今天升级")
+    person.panel.get_by_role("button", name="我也遇到").click()
+    expect(person.panel.locator(".note .note")).to_contain_text("已替你记下")
+
+
+# Before somebody types
+
+
+def test_what_is_asked_at_this_place_stands_there_before_anybody_types(at):
+    person = at('data-context="account.locked"')
+    person.launch.click()
+    person.panel.get_by_role("link", name="登录失败、账号锁定怎么办").click()
+    expect(person.panel.locator("h2")).to_have_text("登录失败、账号锁定怎么办")
+    person.page.evaluate("kb('close'); kb('context', 'account.phone.change')")
+    person.launch.click()
+    expect(person.panel.locator(".hits a").first).to_contain_text("换")
+
+
+def test_the_address_of_the_page_is_the_context_where_it_is_asked_for(at):
+    person = at("data-context=url", path="/expenses/new")
+    person.page.evaluate("history.pushState(null, '', '/expenses/42?secret=1#top')")
+    person.launch.click()
+    expect(person.panel).to_be_visible()
+    assert [request.url.split("context=")[1] for request in person.requests if "suggestions" in request.url] == ["%2Fexpenses%2F42"]
+
+
+def test_a_nudge_is_quiet_comes_once_and_goes_when_told(at):
+    person = at(body='<input id="own">')
+    person.page.locator("#own").focus()
+    found = person.page.evaluate("kb('suggest', { context: 'account.locked' })")
+    assert found[0]["article"] == "account/login-failed"
+    nudge = person.page.locator("zhida-help").get_by_role("status")
+    expect(nudge).to_contain_text("登录失败、账号锁定怎么办")
+    expect(person.page.locator("#own")).to_be_focused()
+    nudge.get_by_role("button", name="关闭").click()
+    expect(nudge).to_have_count(0)
+    person.page.evaluate("kb('suggest', { context: 'account.locked' })")
+    person.page.reload()
+    person.page.evaluate("kb('suggest', { context: 'account.locked' })")
+    expect(nudge).to_have_count(0)
+    person.page.evaluate("kb('suggest', { context: 'account.phone.change' })")
+    nudge.get_by_role("button").first.click()
+    expect(person.panel.get_by_role("button", name="返回")).to_be_visible()
+    assert person.page.evaluate("kb('suggest', { context: 'no.such.thing' })") == []
+
+
+# The page's side
+
+
+def test_events_tell_the_page_what_happens(at):
+    person = at(script=STUB + f"window.told = []; for (const name of {EVENTS}) kb('on', name, (detail) => told.push([name, detail]));")
+    person.launch.click()
+    person.box.fill("发票查验失败")
+    person.box.press("Enter")
+    expect(person.panel.locator("h2")).to_have_text("发票查验失败怎么办")
+    person.page.wait_for_function("told.some(([name]) => name === 'answered')")
+    person.page.evaluate("kb('ask', '员工食堂的菜单在哪里看')")
+    person.page.wait_for_function("told.some(([name]) => name === 'ticket')")
+    person.page.evaluate("kb('close')")
+    told = person.page.evaluate("told")
+    names = [name for name, _ in told]
+    assert names[0] == "open"
+    assert names[-1] == "close"
+    assert {"query": "发票查验失败", "verdict": "answered"} in [detail for name, detail in told if name == "search"]
+    assert next(detail for name, detail in told if name == "ticket").keys() == {"query", "number", "url"}
+    assert "unanswered" in names
+
+
+def test_an_event_s_listener_may_fail_and_be_taken_off(at):
+    person = at()
+    person.page.evaluate(
+        """window.n = 0; window.count = () => { n += 1; throw new Error('theirs'); };
+        kb('on', 'open', count); kb('open'); kb('close'); kb('off', 'open', count); kb('open')"""
+    )
+    expect(person.panel).to_be_visible()
+    assert person.page.evaluate("n") == 1
+    assert len(person.complaints) == 1
+    forgive(person)
+
+
+def test_it_can_be_destroyed_and_made_again_any_number_of_times(at):
+    person = at(body="<kb-search></kb-search>")
+    for _ in range(3):
+        person.page.evaluate("kb('destroy')")
+        expect(person.page.locator("zhida-help")).to_have_count(0)
+        assert person.page.evaluate("document.querySelector('kb-search').shadowRoot.children.length") == 0
+        person.page.evaluate("kb('init', { position: 'left', label: '求助', theme: 'dark' })")
+        expect(person.launch).to_have_text("求助")
+    assert person.launch.bounding_box()["x"] < 100
+    assert person.page.evaluate("document.querySelector('kb-search').shadowRoot.children.length") == 1
+    person.launch.click()
+    expect(person.panel).to_be_visible()
+
+
+def test_options_and_calls_that_there_are_not_are_named_and_nothing_is_thrown(at):
+    person = at("data-colour=red data-theme=pink", script=STUB)
+    person.page.evaluate("kb('fly'); kb('on', 'noon', 1); kb('init', { size: 'huge' }); kb('destroy'); kb('toString'); kb()")
+    person.page.evaluate("kb('open')")
+    told = "\n".join(person.complaints)
+    for words in (
+        'colour="red" is unknown; use kb, label',
+        'theme="pink" is unknown; use auto, light, dark',
+        'kb("fly") is unknown; use ',
+        "noon is unknown; use open",
+        'size="huge"',
+    ):
+        assert words in told
+    assert "nothing is here" in told
+    forgive(person)
+
+
+def test_headless_it_shows_nothing_and_answers_the_page(at):
+    person = at("data-mode=headless")
+    assert person.page.locator("zhida-help").count() == 0
+    answer = person.page.evaluate("kb('search', '发票查验失败')")
+    assert answer["verdict"] == "answered"
+    assert person.page.evaluate("kb('ask', '办公室绿植谁来浇水')")["ticket"]["number"]
+    assert person.page.locator("zhida-help").count() == 0
+    person.page.evaluate("kb('open')")
+    expect(person.panel).to_be_visible()
+    person.box.press("Escape")
+    expect(person.launch).to_be_hidden()
+
+
+def test_in_an_application_of_one_page_it_outlives_a_body_that_is_swapped(at):
+    person = at()
+    person.page.evaluate("document.body = document.createElement('body'); history.pushState(null, '', '/next')")
+    person.page.evaluate("kb('open')")
+    search(person, "发票查验失败")
+    expect(person.panel.locator("h2")).to_be_visible()
+
+
+# Who asks
+
+
+def token(until, name="t"):
+    """Return what the widget can read of a token; whether it is signed is the server's to judge."""
+    import base64  # noqa: PLC0415 - here only
+    import time  # noqa: PLC0415
+
+    body = base64.urlsafe_b64encode(json.dumps({"exp": time.time() + until, "sub": name}).encode()).decode().rstrip("=")
+    return f"h.{body}.{name}"
+
+
+@pytest.fixture
+def signed(at, site):
+    """Somebody on the pages of a site whose tokens the network takes for good unless they are named `bad`; `tokens` are what was sent along."""
+    person = at("data-kb=travel", script=STUB)
+    person.tokens = []
+
+    def answer(route):
+        person.sent = route.request.headers
+        sent = person.sent.get("authorization", "")
+        person.tokens.append(sent.removeprefix("Bearer ").split(".")[-1])
+        headers = {key: value for key, value in route.request.headers.items() if key not in {"authorization", "x-zhida-site"}}
+        if sent.endswith("bad"):
+            return route.fulfill(status=401, json={"error": {"code": "bad_identity", "message": "no"}})
+        if "/site" in route.request.url:
+            return route.fulfill(json={"site": "travel", "theme": "dark", "anonymous": True, "signed": True, "modules": []})
+        if route.request.url.endswith("/tickets"):
+            return route.fulfill(json={"tickets": [], "news": 0})
+        return route.continue_(headers=headers)
+
+    person.page.route(API, answer)
+    return person
+
+
+def test_a_refused_token_is_made_anew_once_and_the_request_repeated(signed):
+    made = [token(600, "bad"), token(600, "good")]
+    signed.page.expose_function("mint", lambda: made.pop(0))
+    signed.page.evaluate("kb('identify', () => mint())")
+    signed.launch.click()
+    search(signed, "发票查验失败")
+    expect(signed.panel.locator("h2")).to_be_visible()
+    assert made == []
+    assert signed.tokens[-1] == "good"
+    expect(signed.page.locator("zhida-help .root")).to_have_attribute("data-theme", "dark")
+    forgive(signed)
+
+
+def test_a_token_that_stays_refused_is_said_quietly(signed):
+    signed.page.evaluate("token => kb('identify', token)", token(600, "bad"))
+    signed.launch.click()
+    signed.box.fill("发票查验失败")
+    expect(signed.panel.get_by_text("先登录这个系统").first).to_be_visible()
+    forgive(signed)
+
+
+def test_a_token_is_made_anew_before_it_ends(signed):
+    made = [token(25, "first"), token(600, "second")]
+    signed.page.expose_function("mint", lambda: made.pop(0))
+    signed.page.evaluate("kb('identify', () => mint())")
+    signed.launch.click()
+    signed.page.wait_for_function("() => true")
+    search(signed, "发票查验失败")
+    assert signed.tokens[-1] == "second"
+
+
+def test_signing_out_leaves_nothing_of_the_person(signed):
+    signed.page.evaluate("token => kb('identify', token)", token(600, "li"))
+    signed.launch.click()
+    search(signed, "发票查验失败")
+    signed.page.evaluate("kb('identify', null)")
+    expect(signed.box).to_have_value("")
+    expect(signed.panel.locator("h2")).to_have_count(0)
+    search(signed, "审批一直不动")
+    assert signed.tokens[-1] == ""
+    assert signed.page.evaluate("Object.keys(localStorage).concat(Object.keys(sessionStorage))") == ["kb-visitor"]
+
+
+def test_leaving_the_page_sends_the_question_with_who_asks(signed):
+    signed.page.evaluate("token => kb('identify', token)", token(600, "li"))
+    signed.launch.click()
+    search(signed, "公司班车几点发车")
+    with signed.page.expect_request("**/intents") as sent:
+        signed.page.evaluate("dispatchEvent(new Event('pagehide'))")
+    assert sent.value.post_data_json["trigger"] == "leave"
+    assert signed.sent["x-zhida-site"] == "travel"
+    assert signed.sent["authorization"].endswith(".li")
+    assert "cookie" not in signed.sent
+    forgive(signed)
+
+
+# Boxes in the page
+
+
+def test_boxes_in_the_page_each_have_results_of_their_own(at):
+    person = at("data-mode=inline", '<kb-search data-label="找发票" data-module="invoices"></kb-search><p>中间</p><kb-search data-label="找别的"></kb-search>')
+    assert person.page.locator("zhida-help").count() == 0
+    one, other = (person.page.get_by_role("combobox", name=name) for name in ("找发票", "找别的"))
+    one.fill("查验")
+    lists = person.page.locator("kb-search").get_by_role("dialog")
+    expect(lists.first.locator("h2, .hits a").first).to_be_visible()
+    expect(one).to_have_attribute("aria-expanded", "true")
+    assert "module=invoices" in next(request.url for request in person.requests if "/search?" in request.url)
+    other.focus()
+    expect(one).to_have_attribute("aria-expanded", "false")
+    other.fill("审批一直不动")
+    expect(person.page.get_by_role("dialog")).to_have_count(1)
+    other.press("ArrowDown")
+    assert person.page.evaluate("document.activeElement.localName") == "kb-search"
+    person.page.keyboard.press("Escape")
+    expect(other).to_be_focused()
+    expect(other).to_have_attribute("aria-expanded", "false")
+    other.press("ArrowDown")
+    expect(other).to_have_attribute("aria-expanded", "true")
+    person.page.mouse.click(5, 700)
+    expect(other).to_have_attribute("aria-expanded", "false")
+    person.page.evaluate("document.querySelector('kb-search').remove(); document.querySelector('main').append(document.createElement('kb-search'))")
+    expect(person.page.get_by_role("combobox", name="帮助")).to_be_visible()
+
+
+# Look and access
+
+
+@pytest.mark.parametrize(("lang", "label", "words"), [("en", "Help", "Not found? Note my question"), ("zh-TW", "說明", "沒找到？記下我的問題")])
+def test_it_speaks_other_languages_whose_texts_come_with_the_first_use(at, lang, label, words):
+    person = at(f"data-lang={lang}")
+    expect(person.launch).to_have_text(label)
+    assert api(person) == []
+    person.launch.click()
+    search(person, "发票查验失败")
+    expect(person.panel.get_by_role("button", name=words).first).to_be_visible()
+    assert sum("/widget/texts/" in request.url for request in person.requests) == 1
+
+
+def test_without_its_texts_it_speaks_simplified_chinese(at):
+    person = at("data-lang=en")
+    person.page.route("**/widget/texts/**", lambda route: route.abort())
+    person.launch.click()
+    search(person, "发票查验失败")
+    expect(person.panel.get_by_role("button", name="没找到？记下我的问题").first).to_be_visible()
+    forgive(person)
+
+
+def test_by_keyboard_alone_the_focus_stays_inside_and_returns(at):
+    person = at(body="<button>本页的</button>")
+    person.page.get_by_role("button", name="本页的").focus()
+    person.page.keyboard.press("Tab")
+    person.page.keyboard.press("Enter")
+    search(person, "发票查验失败")
+    focused = "() => { const at = document.querySelector('zhida-help').shadowRoot.activeElement; return at && (at.textContent || at.localName).slice(0, 9); }"
+    seen = []
+    for _ in range(40):
+        person.page.keyboard.press("Tab")
+        seen.append(person.page.evaluate(focused))
+    assert None not in seen
+    assert seen.count("input") >= 2
+    person.page.keyboard.press("Shift+Tab")
+    person.page.keyboard.press("/")
+    assert person.page.evaluate(focused) == "input"
+    person.page.keyboard.press("ArrowDown")
+    person.page.keyboard.press("Enter")
+    expect(person.panel.get_by_role("button", name="返回")).to_be_visible()
+    person.page.keyboard.press("Escape")
+    expect(person.launch).to_be_focused()
+
+
+@pytest.mark.parametrize("options", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active", "reduced_motion": "reduce"}])
+def test_axe_finds_nothing_on_it_in_any_state(at, options):
+    person = at('data-context="account.locked"', "<h1>本页</h1><kb-search></kb-search>", **options)
+    assert problems(person.page) == []
+    person.launch.click()
+    expect(person.panel.locator(".hits a").first).to_be_visible()
+    assert problems(person.page) == []
+    search(person, "发票查验失败")
+    assert problems(person.page) == []
+    person.panel.get_by_role("button", name="没帮助").click()
+    assert problems(person.page) == []
+    person.panel.get_by_role("link", name="打开全文").first.click()
+    expect(person.panel.locator("h2")).to_be_focused()
+    assert problems(person.page) == []
+    person.box.fill(f"公司的{options}纪念品哪里领")
+    person.box.press("Enter")
+    person.panel.get_by_role("link", name="补充说明").click()
+    expect(person.panel.locator("textarea")).to_be_visible()
+    assert problems(person.page) == []
+    person.panel.get_by_role("button", name="我的提问").click()
+    expect(person.panel.locator(".hits a").first).to_be_visible()
+    assert problems(person.page) == []
+    person.page.evaluate("kb('close'); kb('suggest', { context: 'account.phone.change' })")
+    expect(person.page.locator("zhida-help").get_by_role("status").first).to_be_visible()
+    person.page.get_by_role("combobox").fill("发票查验失败")
+    expect(person.page.locator("kb-search").locator("h2")).to_be_visible()
+    assert problems(person.page) == []
+
+
+def test_at_twice_the_text_on_a_small_phone_nothing_is_cut_off(at):
+    person = at(size="phone", body="<h1>本页</h1>")
+    person.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    person.launch.click()
+    search(person, "发票查验失败")
+    box = person.panel.bounding_box()
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 360, 640)
+    assert (
+        person.panel.evaluate(
+            "panel => Math.max(...[...panel.querySelectorAll('*')].filter((one) => !one.closest('table')).map((one) => one.getBoundingClientRect().right))"
+        )
+        <= 361
+    )
+
+
+# Pages that it does not know
+
+
+@contextmanager
+def origin(folder):
+    """Serve a folder on an origin of its own."""
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_it_works_in_a_frame_of_another_origin(people, tmp_path, site):
+    person = people()
+    (tmp_path / "favicon.ico").touch()
+    with origin(tmp_path) as outer, origin(tmp_path) as inner:
+        start = '<!doctype html><html lang="zh"><meta charset="utf-8"><title>x</title><body>'
+        (tmp_path / "outer.html").write_text(f'{start}<iframe src="{inner}/inner.html" width="800" height="700"></iframe>', encoding="utf-8")
+        (tmp_path / "inner.html").write_text(f'{start}<script src="{site.url}/widget/v1.js" defer data-kb="framed"></script>', encoding="utf-8")
+        site.kb("site", "add", "framed", "--origin", inner)
+        person.page.wait_for_timeout(1100)  # a process of the server looks at the sites once a second
+        person.page.goto(f"{outer}/outer.html")
+        frame = person.page.frame_locator("iframe")
+        frame.get_by_role("button", name="帮助").click()
+        frame.get_by_role("dialog").locator("input").first.fill("发票查验失败")
+        expect(frame.get_by_role("dialog").locator("h2")).to_have_text("发票查验失败怎么办")
+        frame.get_by_role("dialog").locator("input").first.fill("电梯月检单谁签字")
+        frame.get_by_role("dialog").locator("input").first.press("Enter")
+        expect(frame.get_by_role("dialog").locator(".note")).to_contain_text("已替你记下")
+    person.requests[:] = [request for request in person.requests if not request.url.startswith((outer, inner))]
+
+
+def frameworks():
+    """Return style sheets of three frameworks, taken from the registry by npm; skip where it cannot be reached."""
+    import shutil  # noqa: PLC0415 - here only
+    import subprocess  # noqa: PLC0415
+    import tarfile  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
+
+    sheets = {"bootstrap@5.3.3": "dist/css/bootstrap.min.css", "bulma@1.0.2": "css/bulma.min.css", "@picocss/pico@2.0.6": "css/pico.min.css"}
+    if shutil.which("npm") is None:
+        pytest.skip("no npm on this machine: the frameworks are taken from its registry")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            subprocess.run(["npm", "pack", "--silent", *sheets], cwd=folder, check=True, capture_output=True, timeout=60)
+        except (subprocess.SubprocessError, OSError) as error:
+            pytest.skip(f"npm could not be reached: {type(error).__name__}")
+        found = {}
+        for archive in Path(folder).glob("*.tgz"):
+            with tarfile.open(archive) as packed:
+                names = packed.getnames()
+                name = next(f"package/{path}" for path in sheets.values() if f"package/{path}" in names)
+                found[name] = packed.extractfile(name).read().decode()
+    assert len(found) == 3
+    return found
+
+
+SNAPSHOT = """() => {
+  const styles = [...document.querySelectorAll('html, body, main, main *')].map((one) => {
+    const style = getComputedStyle(one);
+    return [one.localName, ...Array.from(style, (name) => `${name}:${style.getPropertyValue(name)}`)].join(';');
+  });
+  const known = Object.getOwnPropertyNames(window).filter((name) => name !== 'kb' && !/^\\d+$/.test(name)).sort();
+  const sheets = [...document.styleSheets].map((sheet) => sheet.cssRules.length);
+  const page = [document.adoptedStyleSheets.length, document.title, document.documentElement.className];
+  return JSON.stringify([styles, known, sheets, page, Object.getOwnPropertyNames(Array.prototype)]);
+}"""
+
+
+def test_styles_and_globals_of_pages_in_three_frameworks_are_the_same_with_it_and_after_it(people, site):
+    body = '<main><h1>标题</h1><p>文字<a href="#">链接</a></p><form><input><button type="button">提交</button></form><table><tr><td>1</td></tr></table></main>'
+    for name, sheet in frameworks().items():
+        person = people()
+        page = f'<!doctype html><html lang="zh"><meta charset="utf-8"><title>x</title><style>{sheet}</style><body>{body}</body></html>'
+        person.page.route("**/host", lambda route, *, page=page: route.fulfill(content_type="text/html; charset=utf-8", body=page))
+        person.page.goto(f"{site.url}/host")
+        before = person.page.evaluate(SNAPSHOT)
+        person.page.add_script_tag(url=f"{site.url}/widget/v1.js")
+        assert person.page.evaluate(SNAPSHOT) == before, name
+        person.page.evaluate("kb('search', '发票查验失败')")
+        panel = person.page.locator("zhida-help").get_by_role("dialog")
+        expect(panel.locator("h2")).to_have_text("发票查验失败怎么办")
+        assert panel.evaluate("panel => [getComputedStyle(panel).width, getComputedStyle(panel.querySelector('h2')).fontSize]") == ["420px", "17px"], name
+        person.page.evaluate("kb('close')")
+        assert person.page.evaluate(SNAPSHOT) == before, name
+        person.page.evaluate("kb('destroy')")
+        assert person.page.evaluate(SNAPSHOT) == before, name
+
+
+def test_a_server_that_goes_away_leaves_a_quiet_useful_message_and_comes_back(at):
+    person = at()
+    person.launch.click()
+    search(person, "发票查验失败")
+    person.page.route(API, lambda route: route.abort("connectionrefused"))
+    person.box.fill("审批一直不动")
+    expect(person.panel.get_by_text("暂时连不上帮助中心").first).to_be_visible()
+    person.panel.get_by_role("button", name="我的提问").click()
+    expect(person.panel.get_by_role("alert")).to_contain_text("暂时连不上帮助中心")
+    person.panel.get_by_role("button", name="返回").click()
+    person.page.unroute(API)
+    person.panel.get_by_role("button", name="重试").first.click()
+    expect(person.panel.locator("h2")).to_contain_text("审批")
+    forgive(person)
+
+
+# What others wrote
+
+
+def payloads():
+    if not HOSTILE.is_dir():
+        pytest.skip(f"the hostile inputs are not at {HOSTILE}")
+    found = []
+    for path in sorted(HOSTILE.glob("*.txt")):
+        found += [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()][::4]
+    return found[:1200]
+
+
+def test_nothing_that_others_wrote_runs_wherever_the_widget_shows_it(at):
+    person = at(
+        script="window.ran = []; for (const name of ['alert', 'confirm', 'prompt', 'print']) window[name] = (word) => { ran.push([name, String(word)]); };"
+    )
+    person.page.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), lambda route: route.abort())
+    person.page.route("**/x", lambda route: route.abort())
+    given = payloads()
+    bad = {"now": []}
+
+    def hit(text):
+        return {"article": text, "anchor": text, "title": text, "heading": text, "module": text, "url": text, "snippet": text}
+
+    def answer(route):
+        url, texts = route.request.url, bad["now"]
+        if route.request.method == "POST":
+            return route.fulfill(json={"verdict": "unanswered", "ticket": {"number": 1, "url": f"{url.split('/api')[0]}/t/abc", "followers": 2}})
+        if "/search?" in url:
+            reply = {"kind": "known", "kind_name": texts[0], "text": texts[0], "role": texts[0], "at": texts[0], "open": True}
+            return route.fulfill(
+                json={
+                    "query": "x",
+                    "verdict": "answered",
+                    "reason": {"matched": [], "missing": texts[:3]},
+                    "hits": [*map(hit, texts)],
+                    "answer": "".join(texts),
+                    "corrected": texts[0],
+                    "reply": reply,
+                }
+            )
+        if "/articles/" in url:
+            sections = [{"anchor": text, "heading": text, "level": 2, "html": text} for text in texts]
+            return route.fulfill(json={"article": texts[0], "title": texts[0], "url": texts[0], "sections": sections, "contents": sections})
+        if re.search(r"/tickets/\w", url):
+            thread = [{"by": "agent", "at": text, "text": text, "url": text} for text in texts]
+            files = [{"name": text, "url": text} for text in texts]
+            told = {
+                "number": texts[0],
+                "state": "resolved",
+                "words": texts[0],
+                "question": texts[0],
+                "news": True,
+                "asked": texts[0],
+                "replies": thread,
+                "thread": thread,
+            }
+            return route.fulfill(json=told | {"files": files, "contact": texts[0], "withdrawn": False, "expected": {"words": texts[0]}})
+        if "/tickets" in url:
+            return route.fulfill(
+                json={"tickets": [{"question": text, "words": text, "url": text, "at": text, "news": True} for text in texts], "news": texts[0]}
+            )
+        return route.fulfill(json={"suggestions": [hit(text) for text in texts]})
+
+    person.page.route(API, answer)
+    for start in range(0, len(given), 100):
+        bad["now"] = given[start : start + 100]
+        person.page.evaluate("text => { kb('destroy'); kb('init'); kb('context', text); kb('suggest', { context: text }); kb('open'); }", bad["now"][0])
+        expect(person.panel.locator(".hits a").first).to_be_attached()
+        person.box.fill(bad["now"][0][:300] + "x")
+        expect(person.panel.locator(".said").first).to_be_attached()
+        go = "path => { const link = document.querySelector('zhida-help').shadowRoot.querySelector('.end a'); link.href = path; link.click(); }"
+        for path in ("/a/x/y", "/t/abc"):
+            person.page.evaluate(go, path)
+            expect(person.panel.locator("h2")).to_be_focused()
+        person.panel.get_by_role("button", name="我的提问").click()
+        expect(person.panel.locator(".hits a").first).to_be_attached()
+        person.page.evaluate(
+            """() => { for (const one of document.querySelector('zhida-help').shadowRoot.querySelectorAll('*')) {
+            for (const name of ['mouseover', 'focus', 'load', 'error', 'toggle', 'animationend']) one.dispatchEvent(new Event(name)); } }"""
+        )
+    person.page.wait_for_timeout(200)
+    assert person.page.evaluate("ran") == []
+    assert (
+        person.page.evaluate(
+            "document.querySelector('zhida-help').shadowRoot.querySelectorAll('script, iframe, object, embed, [onerror], [onload], [style]').length"
+        )
+        == 0
+    )
+    forgive(person)
+    person.requests.clear()  # pictures that those texts name were asked for, and refused above

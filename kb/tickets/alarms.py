@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import bindparam, func, literal_column, select, update
 from sqlalchemy.orm import aliased
 
 from kb.accounts.models import User
@@ -120,6 +120,8 @@ def sweep(db: Database, policies: Policies, owners: Mapping[str, Sequence[str]],
 def take_back(db: Database, now: datetime) -> int:
     """Undo what the program told by a clock that was ahead, so that it is told again when it is true; return how many alarms and escalations that was.
 
+    Whoever began to wait by that clock waits from `now` on.
+
     To be called when it is not known by which clock the last looks went. Raises SQLAlchemyError.
     """
     undoing = aliased(TicketEvent)
@@ -134,7 +136,21 @@ def take_back(db: Database, now: datetime) -> int:
                 history.record(history.find(session, event.ticket_number), Kind.UNDONE, now, SYSTEM, undoes=event.id, target=event.kind)
         taken_back += len(events)
         if len(events) < BATCH:
+            _begin_ahead(db, now)
             return taken_back
+
+
+def _begin_ahead(db: Database, now: datetime) -> None:
+    """Let whoever began to wait by a clock that was ahead wait from now on: their time would begin in years."""
+    began = func.json_extract(Ticket.runs, "$[#-1][0]")
+    ahead = select(Ticket).where(Ticket.open, Ticket.awaited, Ticket.state != State.WAITING, began > (now + JUMP).isoformat()).order_by(Ticket.number)
+    while True:
+        with db.write() as session:
+            tickets = session.scalars(ahead.limit(BATCH)).all()
+            for ticket in tickets:
+                history.record(ticket, Kind.AWAITED, now, SYSTEM)
+        if len(tickets) < BATCH:
+            return
 
 
 _DATE = update(Ticket).where(Ticket.number == bindparam("named"), Ticket.version == bindparam("seen")).values(due_at=bindparam("due"))

@@ -87,8 +87,8 @@ class Kind(StrEnum):
     DISMISSED = "dismissed"
     AWAITED = "awaited"  # somebody who saw a receipt waits from here on, the first of all or the first who was not asked what the others were
     UNAWAITED = "unawaited"  # nobody waits any more
-    ALARMED = "alarmed"  # target: the alarm
-    ESCALATED = "escalated"  # target: the level
+    ALARMED = "alarmed"  # target: the alarm; data: `told`, from when somebody is told of it
+    ESCALATED = "escalated"  # target: the level; data: the same, `instead` when administrators are told for want of such people
     UNDONE = "undone"  # undoes: the event that no longer counts
 
 

@@ -386,3 +386,17 @@ def test_alarms_stand_in_the_course_of_events_and_only_there(db, add, look):
         ticket = session.get_one(Ticket, number)
         assert [(one.kind, one.actor, one.target) for one in happened(ticket)][1:] == [(Kind.ALARMED, "system", "response_near")]
         assert shares.seen_by(ticket.followers[0]) == []
+
+
+def test_who_asked_by_a_clock_that_was_years_ahead_is_not_forgotten_for_years(db, add, people):
+    people(王敏="agent")
+    number = add(since=at(9).replace(year=2036))
+    assert sweep(db, POLICIES, {}, at(9)).alarmed == 0
+    alarms.take_back(db, at(9))
+    alarms.take_back(db, at(9, 1))
+    assert sweep(db, POLICIES, {}, at(10)).alarmed == 1
+    with db.read() as session:
+        ticket = session.get_one(Ticket, number)
+        assert history.written(ticket).runs == ((at(9), None),)
+        assert ticket.alarm == "response_late"
+        consistent(session)

@@ -8,12 +8,16 @@ import re
 
 import pytest
 
+from kb.web import limits
+
 SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 @pytest.fixture
-def services(services_with):
-    """The product with room for a flood."""
+def services(services_with, monkeypatch):
+    """The product with room for a flood, also from one person."""
+    monkeypatch.setattr(limits, "OF_A_PERSON", {})
+    monkeypatch.setattr(limits, "OTHERWISE", 100_000_000)
     return services_with(requests_per_minute=100_000_000, tickets_per_hour=1_000_000)
 
 
@@ -223,7 +227,7 @@ def test_no_words_break_signing_in(asker, hostile):
         assert _well(asker.post("/forgot", data={"csrf_token": token, "who": word}, environ_base=address)).status_code == 200
 
 
-JSON_ENTRANCES = ["/api/v1/intents", "/api/v1/feedback", "/api/v1/tickets/{token}/details"]
+JSON_ENTRANCES = ["/api/v1/intents", "/api/v1/feedback", "/api/v1/tickets", "/api/v1/tickets/{token}/details"]
 
 
 @pytest.mark.parametrize("path", JSON_ENTRANCES)
@@ -243,7 +247,23 @@ def test_no_json_of_the_suite_breaks_an_entrance(asker, ticket, rows, hostile, p
 VALUES = [None, True, 0, -1, 1e308, 10**400, [], {}, [[]], "", " ", "\0", "\ud800", "x" * 300_000, {"$gt": ""}]
 
 
-FIELDS = ("intent_id", "query", "trigger", "visitor", "opened", "rank", "__proto__", "article", "anchor", "helpful", "reason", "details", "contact")
+FIELDS = (
+    "question",
+    "context",
+    "intent_id",
+    "query",
+    "trigger",
+    "visitor",
+    "opened",
+    "rank",
+    "__proto__",
+    "article",
+    "anchor",
+    "helpful",
+    "reason",
+    "details",
+    "contact",
+)
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -251,6 +271,7 @@ def test_no_value_in_any_field_breaks_an_entrance(asker, ticket, field):
     bodies = {
         "/api/v1/intents": {"intent_id": "one", "query": "打印机卡纸", "trigger": "enter"},
         "/api/v1/feedback": {"article": "invoices/verify-failed", "helpful": True},
+        "/api/v1/tickets": {"question": "打印机卡纸"},
         f"/api/v1/tickets/{ticket['token']}/details": {},
     }
     for path, body in bodies.items():
@@ -279,7 +300,7 @@ ODD_REQUESTS = {
 
 @pytest.mark.parametrize("case", ODD_REQUESTS)
 def test_odd_requests_get_an_ordinary_refusal(app, rows, case):
-    for path in ("/api/v1/intents", "/search", "/api/v1/feedback", "/sign-in"):
+    for path in ("/api/v1/intents", "/search", "/api/v1/feedback", "/api/v1/tickets", "/sign-in"):
         assert 400 <= _well(app.test_client().post(path, **ODD_REQUESTS[case])).status_code < 500
     assert not any(rows()[table] for table in ("intents", "tickets", "feedback", "failed_sign_ins"))
 
@@ -328,6 +349,7 @@ def test_what_is_personal_or_secret_is_kept_nowhere_but_in_details_and_contact(a
             app.test_client().ask(text, trigger, visitor=f"{number}{trigger}")
         asker.post("/api/v1/feedback", json={"article": "invoices/verify-failed", "anchor": text, "helpful": False, "reason": question})
         asker.post("/api/v1/feedback", json={"article": text, "helpful": False})
+        asker.post("/api/v1/tickets", json={"question": question, "details": text, "contact": text, "context": text})
         asker.post(f"/api/v1/tickets/{ticket['token']}/reopen", json={"details": question})
         asker.submit("/sign-in", "/sign-in", name=text, password=text, next=text)
         asker.set_cookie("kb_session", base64.urlsafe_b64encode(text.encode()).decode())
@@ -351,3 +373,21 @@ def test_details_are_kept_as_written_for_the_asker_and_the_agents_only(asker, ag
     everything = {table: found for table, found in rows().items() if table not in {"followers", "details"}}
     assert "13800138000" not in str(everything) + log()
     assert "13800138000" not in agent.get(f"/desk/{ticket['number']}/draft.md").text + agent.get("/analytics").text + agent.get("/analytics/gaps.csv").text
+
+
+NAMES = ("X-Zhida-Site", "X-Zhida-Visitor", "X-Zhida-Sub", "Authorization", "Idempotency-Key", "Origin")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_words_in_a_header_of_the_api_break_it_or_let_anybody_in(app, embedded, hostile, rows, name):
+    key = embedded("tickets:read", "tickets:write")
+    mine = {"X-Zhida-Visitor": "a" * 32, "Idempotency-Key": "0123456789abcdef"}
+    base = {**mine, **key, "X-Zhida-Sub": "e-1"} if name == "X-Zhida-Sub" else mine
+    client = app.test_client()
+    for text in [*_blns(hostile)[::15], *_injections(hostile)[::100], "%", "%FF", "%00", "x" * 5000, "Bearer zk_1_" + "x" * 43, "zk_1_" * 1000]:
+        word = "".join(letter for letter in text if letter not in "\r\n\0").encode("utf-8", "replace").decode("latin-1")
+        assert _well(client.get("/api/v1/tickets", headers={**base, name: word})).status_code in {200, 400, 401, 403}
+        asked = _well(client.post("/api/v1/tickets", json={"question": "打印机卡纸"}, headers={**base, name: word}))
+        assert asked.status_code in {200, 201, 400, 401, 403, 422}
+    people = {one[2] for one in rows()["followers"]}
+    assert not [one for one in people if one.startswith("u:")]

@@ -18,7 +18,7 @@ from kb.mail_address import is_address, shortened
 from kb.notifications.channels import Channel, DeliveryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from email.policy import Policy
     from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MAIL = "mail"
 """The name of this channel, whatever carries it."""
+_FOLDER = "mail"
 PATIENCE = 10.0
 """Seconds that the server may take for each answer."""
 _CLOSING = 421
@@ -69,7 +70,18 @@ _POLICY = policy.SMTP.clone(header_factory=_headers)
 
 def channel(config: Config, now: Callable[[], datetime] = utc_now) -> Channel:
     """Return what carries mail under these settings; nothing is opened yet."""
-    return Smtp(config.smtp, config.mail_from, now) if config.smtp is not None else Folder(config.data / "mail", config.mail_from, now)
+    return Smtp(config.smtp, config.mail_from, now) if config.smtp is not None else Folder(config.data / _FOLDER, config.mail_from, now)
+
+
+def tidy(data: Path, kept: Callable[[], Iterable[str]]) -> int:
+    """Remove the files of mails in a data folder whose Message-IDs are not among those that `kept` returns; return how many. Raises OSError."""
+    folder = data / _FOLDER
+    found = list(folder.iterdir()) if folder.is_dir() else []  # before it is asked what is kept: a mail is known before it is a file
+    names = {_file_name(message_id) for message_id in kept()} if found else set()
+    over = [path for path in found if path.name.lstrip(".").partition(".")[0] not in names]
+    for path in over:
+        path.unlink(missing_ok=True)
+    return len(over)
 
 
 def compose(outgoing: Outgoing, sender: tuple[str, str], at: datetime) -> EmailMessage:
@@ -227,6 +239,10 @@ def _said(words: bytes | str) -> str:
     return _SOMEBODY.sub(lambda found: shortened(found[0]), line)[:160]
 
 
+def _file_name(message_id: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", message_id.partition("@")[0].strip("<"))
+
+
 class Folder:
     """Mails as files, `<time>-<random>.eml` after the Message-ID: the same mail written twice is one file."""
 
@@ -241,7 +257,7 @@ class Folder:
     def send(self, outgoing: Outgoing) -> None:
         """Write a mail, whole or not at all. Raises DeliveryError when the disk refuses."""
         mail = compose(outgoing, self._sender, self._now()).as_bytes()
-        name = re.sub(r"[^A-Za-z0-9_-]+", "-", outgoing.message_id.partition("@")[0].strip("<"))
+        name = _file_name(outgoing.message_id)
         aside = self._folder / f".{name}.{os.getpid()}"
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)

@@ -183,6 +183,7 @@ class Worker:
                 sign_in.sweep(session, now)
                 forget(session, now)
                 messages.forget_old(session, now)
+            messages.tidy_files(services.db, services.config.data)
             retention.close_unconfirmed(services.db, services.policies.hours, now)
             retention.forget(services.db, services.files, now)
             retention.tidy(services.db, services.files, now)

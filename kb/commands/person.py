@@ -9,6 +9,7 @@ from kb.accounts import audit
 from kb.accounts.audit import COMMAND_LINE, Deed
 from kb.commands.database import DatabaseCommand, services_now, upgrade
 from kb.console import as_json_option, print_json, say
+from kb.notifications import messages
 
 _KNOWN_BY = 10
 """Letters of a person's id that stand in the audit log: enough to find an entry again, too few to be the id."""
@@ -48,6 +49,7 @@ def person_delete(who: str, yes: bool, as_json_: bool) -> None:  # noqa: FBT001
     with services.db.read() as session:
         found = persons.identify(session, who)
     removed = persons.forget(services.db, services.files, found, services.now())
+    messages.tidy_files(services.db, services.config.data)
     with services.db.write() as session:
         audit.note(session, COMMAND_LINE, Deed.PERSON_DELETED, found[:_KNOWN_BY], "", services.now())
     if as_json_:

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import aliased
 
+from kb import mailer
 from kb.errors import NotFoundError
 from kb.notifications.models import Message, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
+    from pathlib import Path
 
     from sqlalchemy.orm import Session
+
+    from kb.db import Database
 
 KEPT = timedelta(days=30)
 """How long a message is kept after it ended: addresses are personal, and nobody asks later whether something was sent."""
@@ -67,6 +71,12 @@ def retry(session: Session, id_: int, now: datetime) -> Message:
     return message
 
 
+def retry_all(session: Session, now: datetime) -> int:
+    """Let every message that was given up be tried anew, listed or not; return how many."""
+    anew = update(Message).where(Message.ended_as == "dead").values(ended_as="", ended_at=None, tries=0, next_at=now)
+    return int(session.execute(anew).rowcount)  # type: ignore[attr-defined]
+
+
 def drop(session: Session, id_: int, now: datetime) -> Message:
     """Let a message that was given up rest for good. Raises NotFoundError when it was not given up."""
     message = _given_up(session, id_)
@@ -88,6 +98,16 @@ def forget_old(session: Session, now: datetime) -> int:
     told = select(Notice.id).where(Notice.spread_at <= now - KEPT, ~select(left.id).where(left.notice_id == Notice.id).exists()).limit(_BATCH)
     session.execute(delete(Notice).where(Notice.id.in_(told)))
     return int(gone)
+
+
+def tidy_files(db: Database, data: Path) -> int:
+    """Remove from a data folder the files of mails whose messages are kept no more; return how many. Raises OSError."""
+
+    def kept() -> list[str]:
+        with db.read() as session:
+            return list(session.scalars(select(Message.message_id).where(Message.channel == mailer.MAIL)))
+
+    return mailer.tidy(data, kept)
 
 
 def was_sent(session: Session, event_id: int) -> bool:

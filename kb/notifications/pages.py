@@ -79,9 +79,9 @@ def blueprint(services: Services) -> Blueprint:
     def retry_all() -> ResponseReturnValue:
         now = services.now()
         with services.db.write() as session:
-            for one in messages.dead(session):
-                messages.retry(session, one.message.id, now)
-                audit.note(session, signed_in().name, Deed.OUTBOX_RETRIED, f"消息 {one.message.id}", TOPIC_NAMES[Topic(one.topic)], now)
+            number = messages.retry_all(session, now)
+            if number:
+                audit.note(session, signed_in().name, Deed.OUTBOX_RETRIED, f"全部 {number} 条", "", now)
         return redirect("/desk/outbox?done=retry", 303)
 
     @views.post("/desk/outbox/<int:message>/<action>")

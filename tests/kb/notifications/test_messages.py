@@ -7,7 +7,9 @@ import json
 import pytest
 
 from kb import person
+from kb.notifications import messages
 from kb.notifications.channels import DeliveryError
+from kb.notifications.courier import Courier
 from kb.tickets import lifecycle
 
 
@@ -46,6 +48,23 @@ def test_who_is_forgotten_gets_nothing_more_and_their_address_is_nowhere(told, s
     services.now.forward(hours=2)
     courier.work()
     assert {one.address for one in said.sent} == {"bo@example.com", "sun@example.com"}
+
+
+def test_the_files_of_mails_go_with_their_messages_and_no_other_does(question, services, do):
+    folder = services.config.data / "mail"
+    assert messages.tidy_files(services.db, services.config.data) == 0, "no mail was written yet"
+    question({"c:1": "lin@example.com", "c:2": "bo@example.com"})
+    services.now.forward(minutes=2)
+    Courier(services).work()
+    (folder / ".20261120T093000Z-torn.1").write_text("lin@example.com", encoding="utf-8")
+    person.forget(services.db, services.files, "c:1", services.now())
+    assert messages.tidy_files(services.db, services.config.data) == 2
+    (left,) = folder.iterdir()
+    assert "To: bo@example.com" in left.read_text(encoding="utf-8")
+    services.now.forward(days=31)
+    do(lambda session: messages.forget_old(session, services.now()))
+    messages.tidy_files(services.db, services.config.data)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_notice_for_somebody_who_is_forgotten_before_it_was_spread_tells_nobody(question, services, courier, said, rows):

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from kb.accounts.models import AuditEntry, User
 from kb.config import Bot, SmtpServer
-from kb.notifications import muting, outages
+from kb.notifications import messages, muting, outages
 from kb.notifications.channels import DeliveryError
 from kb.notifications.models import Message, Mute
 from kb.notifications.muting import Subject
@@ -168,10 +168,17 @@ def test_what_was_given_up_is_tried_anew_or_dropped_and_the_log_says_by_whom(dea
     assert deeds == [("客服小林", "outbox_retried"), ("客服小林", "outbox_dropped")]
 
 
-def test_all_that_was_given_up_is_tried_anew_at_once(dead, agent, courier, said):
+def test_all_that_was_given_up_is_tried_anew_at_once_listed_or_not(dead, agent, courier, said, happens, monkeypatch, services):
+    monkeypatch.setattr(messages, "_SHOWN", 2)
+    said.fails[""] = GONE
+    happens(dead, lifecycle.reply, "还在处理", "王敏")
+    courier.work()
+    said.fails.clear()
     assert agent.submit("/desk/outbox", "/desk/outbox/retry").status_code == 303
     courier.work()
-    assert len(said.sent) == 2
+    assert len(said.sent) == 4
+    with services.db.read() as session:
+        assert [entry.object for entry in session.scalars(select(AuditEntry)) if entry.deed == "outbox_retried"] == ["全部 4 条"]
 
 
 def test_a_message_that_was_sent_cannot_be_sent_again_from_the_page(question, agent, courier, services):

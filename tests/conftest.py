@@ -29,6 +29,7 @@ FIRST = (
     "test_bench.py",
     "browser/test_typing.py",
     "hostile/test_hostile_http.py",
+    "hostile/test_fuzz_api.py",
     "browser/test_pages.py",
     "browser/test_following.py",
     "indexer/test_impacts.py",

@@ -19,7 +19,7 @@ const CSS = `
 .root{--bg:var(--kb-bg,#fdfdfc);--ink:var(--kb-ink,#1d2427);--soft:#586368;--line:#dde2e4;--accent:var(--kb-accent,#1f5f7a);--on:var(--kb-on-accent,#fff);
   --mark:#d9eaf2;--tint:#f3f6f7;--z:var(--kb-z,2147483000);--w:420px;--h:620px;color-scheme:light;
   font:15px/1.7 var(--kb-font,system-ui,sans-serif);
-  color:var(--ink);text-align:left;overflow-wrap:anywhere}
+  color:var(--ink);overflow-wrap:anywhere}
 .root[data-theme=dark]{${DARK}}
 @media (prefers-color-scheme:dark){.root[data-theme=auto]{${DARK}}}
 .small{--w:360px;--h:520px}
@@ -30,11 +30,11 @@ a{color:var(--accent)}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 .launch,.panel,.nudge{position:fixed;z-index:var(--z);right:20px;bottom:calc(20px + env(safe-area-inset-bottom,0px))}
 .left>*{right:auto;left:20px}
-.launch{min-height:44px;max-width:60vw;padding:8px 20px;border-radius:22px;background:var(--accent);color:var(--on)}
+.launch{min-height:44px;padding:8px 20px;border-radius:22px;background:var(--accent);color:var(--on)}
 .panel,.drop{display:flex;flex-direction:column;min-height:0;flex:1}
 .panel{width:var(--kb-width,var(--w));max-width:calc(100vw - 40px);height:var(--kb-height,var(--h));max-height:calc(100vh - 40px)}
 .panel,.nudge,.inline .drop{background:var(--bg);border:1px solid var(--line);border-radius:10px;box-shadow:0 8px 28px rgba(16,32,42,.16);overflow:hidden}
-.nudge{bottom:calc(76px + env(safe-area-inset-bottom,0px));max-width:300px;display:flex;gap:12px;padding:8px 16px}
+.nudge{bottom:calc(76px + env(safe-area-inset-bottom,0px));display:flex;gap:12px;padding:8px 16px}
 .bar{display:flex;gap:8px;padding:12px;border-bottom:1px solid var(--line)}
 .bar *{min-height:44px;padding:8px}
 .inline .panel{all:unset;display:block;position:relative}
@@ -296,7 +296,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   let place = null; // where it is shown, when not on top
   let back = null; // what had the focus before the panel
   let trail = []; // what is under the page that is open: {shown, top, at}
-  let used = false, nudge = null;
+  let coming = null, nudge = null; // the words of another language, asked for once
 
   label = label || LABELS[lang];
   const silent = mode === "headless";
@@ -393,13 +393,12 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   async function open() {
+    if (lang !== "zh-CN") texts = (await (coming = coming || json(`${base}/widget/texts/${lang}.json`).catch(warn))) || {};
     if (isOpen()) return;
     if (!host.isConnected) document.body.append(host); // a page that swaps its body
     back = document.activeElement;
-    if (!used) {
-      used = true;
-      if (lang !== "zh-CN") texts = await json(`${base}/widget/texts/${lang}.json`).catch(warn) || {};
-      if (!panel) build();
+    if (!panel) build();
+    if (!away.textContent) {
       fill(away, t("打开帮助中心"));
       fill(mine, t("我的提问"));
       if (options.kb && theme === "auto") request("/site").then((site) => { root.dataset.theme = site.theme; }, warn);

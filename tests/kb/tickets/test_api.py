@@ -128,7 +128,13 @@ def test_a_program_sees_the_thread_the_steps_and_what_is_asked_of_its_person(ask
         ("solved", False, False),
         ("confirmed", False, False),
     ]
-    assert (body["state"], body["words"], body["asked"], body["contact"], body["news_at"]) == ("in_progress", "等你补充", "哪一台？", "8001", clock().isoformat())
+    assert (body["state"], body["words"], body["asked"], body["contact"], body["news_at"]) == (
+        "in_progress",
+        "等你补充",
+        "哪一台？",
+        "8001",
+        clock().isoformat(),
+    )
     act(asker, ticket, "details", details="窗边那台")
     assert (told(asker, ticket)["asked"], told(asker, ticket)["words"]) == (None, "客服在处理")
 

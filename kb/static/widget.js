@@ -218,7 +218,7 @@ function vouched(refused) {
     const mine = pass = { until: Infinity }; // the page is asked once for all that wait
     mine.token = new Promise((resolve, refuse) => {
       setTimeout(() => refuse(new Error("identify is late")), PATIENCE);
-      resolve(signer());
+      Promise.resolve(signer()).then(resolve, refuse);
     });
     mine.token.then((token) => { mine.until = ends(token); }, () => { mine.until = 0; });
   }

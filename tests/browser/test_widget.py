@@ -399,6 +399,16 @@ def test_a_token_that_stays_refused_is_said_quietly(signed):
     forgive(signed)
 
 
+def test_a_page_that_never_makes_a_token_leaves_nobody_waiting(signed):
+    signed.page.evaluate("kb('identify', () => new Promise(() => {}))")
+    signed.page.evaluate("window.setTimeout = ((later) => (action, after) => later(action, after >= 8000 ? 50 : after))(window.setTimeout)")
+    signed.launch.click()
+    signed.box.fill("发票查验失败")
+    expect(signed.panel.get_by_text("暂时连不上帮助中心").first).to_be_visible()
+    assert any("identify is late" in complaint for complaint in signed.complaints)
+    forgive(signed)
+
+
 def test_a_token_is_made_anew_before_it_ends(signed):
     made = [token(25, "first"), token(600, "second")]
     signed.page.expose_function("mint", lambda: made.pop(0))

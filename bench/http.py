@@ -35,7 +35,10 @@ def app() -> Flask:
     """Return the product's application with the no-op route; called by gunicorn."""
     from kb.gunicorn import application  # noqa: PLC0415 - that module reads the server's settings when it is imported
 
+    from kb.web.authorisation import NEEDS, Gate  # noqa: PLC0415 - the same
+
     flask = application()
+    NEEDS["no_op"] = Gate.PUBLIC  # without a row it would be denied
 
     @flask.get(NO_OP)
     def no_op() -> ResponseReturnValue:

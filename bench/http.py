@@ -34,7 +34,6 @@ NO_OP = "/api/v1/bench-no-op"
 def app() -> Flask:
     """Return the product's application with the no-op route; called by gunicorn."""
     from kb.gunicorn import application  # noqa: PLC0415 - that module reads the server's settings when it is imported
-
     from kb.web.authorisation import NEEDS, Gate  # noqa: PLC0415 - the same
 
     flask = application()

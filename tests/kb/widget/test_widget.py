@@ -6,7 +6,8 @@ import gzip
 import re
 from pathlib import Path
 
-from kb.widget.pages import SMALL, script_text
+from indexer import text
+from kb.widget.pages import SMALL, script_text, texts_in
 from scripts.make_widget import smaller
 
 
@@ -68,6 +69,20 @@ def test_the_widget_s_traditional_chinese_is_made_from_its_simplified(asker):
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert asker.get("/widget/texts/zh-TW.json", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+
+
+def test_all_texts_are_made_traditional_by_one_converter_since_a_converter_takes_a_tenth_of_a_second_to_make(monkeypatch):
+    made = []
+
+    class Counted(text.OpenCC):
+        def __init__(self, config):
+            made.append(config)
+            super().__init__(config)
+
+    monkeypatch.setattr(text, "OpenCC", Counted)
+    text._to_taiwan.cache_clear()  # noqa: SLF001 - as after a start
+    assert len(texts_in.__wrapped__("zh-TW")) > 40
+    assert made == ["s2twp"]
 
 
 def test_a_language_that_the_widget_does_not_speak_is_not_found(asker):

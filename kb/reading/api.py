@@ -13,7 +13,7 @@ from kb.reading import contract
 from kb.reading.feedback import MAX_REASON, give
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.openapi import described
-from kb.web.visitor import person_named, visitor
+from kb.web.visitor import sender, visitor
 
 if TYPE_CHECKING:
     from typing import Any
@@ -64,7 +64,7 @@ def blueprint(services: Services) -> Blueprint:
         helpful = {"yes": True, "no": False}.get(str(data.get("helpful"))) if is_form else data.get("helpful")
         if not isinstance(helpful, bool):
             raise InvalidRequestError("bad_field", "helpful must be true or false")
-        person = visitor().person or person_named(data.get("visitor"))
+        person = sender(data.get("visitor"))
         if not person:
             raise InvalidRequestError("no_visitor", "send `visitor`, a random id that stays the same, so that one person has one voice")
         give(services.db, person, article, anchor, helpful=helpful, reason=text_of(data, "reason", most=MAX_REASON, required=False), now=services.now())

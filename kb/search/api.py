@@ -19,7 +19,7 @@ from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
 from kb.web.limits import MAX_URL
 from kb.web.openapi import described
-from kb.web.visitor import person_named, visitor
+from kb.web.visitor import sender, visitor
 from kb.web.wording import public_kind, role_name
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def blueprint(services: Services) -> Blueprint:
             intent_id=text_of(data, "intent_id", most=_MAX_ID),
             query=query,
             trigger=_trigger(data.get("trigger")),
-            person=visitor().person or person_named(data.get("visitor")) or f"i:{text_of(data, 'intent_id', most=_MAX_ID)}",
+            person=sender(data.get("visitor")) or f"i:{text_of(data, 'intent_id', most=_MAX_ID)}",
             opened=_opened(text_of(data, "opened", most=200, required=False), published),
             rank=_rank(data.get("rank")),
             staff=visitor().working,

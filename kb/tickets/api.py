@@ -25,7 +25,7 @@ from kb.web import api_keys, idempotency
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
 from kb.web.openapi import described
-from kb.web.visitor import visitor
+from kb.web.visitor import sender, visitor
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -158,10 +158,8 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
 
 def _person() -> str:
     """Return who asks. Raises InvalidRequestError 400 when nothing says so."""
-    if found := visitor().person:
+    if found := sender():
         return found
-    if api_keys.caller() is not None:
-        raise InvalidRequestError("no_sub", f"send {api_keys.SUB}: your id of the person on whose behalf you ask")
     raise InvalidRequestError("no_visitor", "send X-Zhida-Visitor, a random id that stays the same, or a signed identity: these questions are one person's")
 
 

@@ -80,7 +80,11 @@ def _admitted(services: Services, given: str) -> Caller:
 
 
 def _sub() -> str:
-    sub = unquote(request.headers.get(SUB, ""))
-    if sub and not is_subject(sub):
-        raise InvalidRequestError("bad_sub", f"{SUB} is no id of a person: 1 to 52 visible characters, percent-encoded where they are not ASCII")
+    sent = request.headers.get(SUB, "")
+    try:
+        sub = unquote(sent, errors="strict")
+    except UnicodeDecodeError:
+        sub = None
+    if sub is None or not sent.isascii() or (sub and not is_subject(sub)):
+        raise InvalidRequestError("bad_sub", f"{SUB} is no id of a person: 1 to 52 visible characters, percent-encoded where they are not ASCII (as UTF-8)")
     return sub

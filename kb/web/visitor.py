@@ -96,7 +96,8 @@ def install(app: Flask, services: Services) -> None:
 
 def _visitor(services: Services) -> Visitor:
     if (server := api_keys.caller()) is not None:
-        return Visitor(server.person, None, server.site.readers(server.site.audience), server.site)
+        roles = frozenset() if server.sub else server.site.audience  # a key proves the site, not the roles of the person it names
+        return Visitor(server.person, None, server.site.readers(roles), server.site)
     if request.path.startswith("/api/") and (found := _sent_along(services)) is not None:
         return found
     if not same_origin(services.config):
@@ -129,7 +130,7 @@ def _sent_along(services: Services) -> Visitor | None:
         raise InvalidRequestError("bad_visitor", f"{VISITOR} is not 32 hexadecimal digits in lower case")
     if named is None and id_ is None:
         return None
-    return Visitor(person_named(id_), None, EVERYONE if named is None else named.readers(), named)
+    return Visitor(person_named(id_, named), None, EVERYONE if named is None else named.readers(), named)
 
 
 def _staff(services: Services) -> Staff | None:
@@ -150,13 +151,26 @@ def _staff(services: Services) -> Staff | None:
     return staff
 
 
-def person_named(visitor_id: object) -> str:
-    """Return the person behind a widget's random id, "" without one. Raises InvalidRequestError when it is no short text."""
+def sender(visitor_id: object = None) -> str:
+    """Return whose words this request brings: whom its headers or cookies speak for, else the random id in its body; "" for nobody.
+
+    Raises InvalidRequestError 400 for a server that does not say on whose behalf it speaks: for it a random id is nobody.
+    """
+    found = visitor()
+    if found.person:
+        return found.person
+    if api_keys.caller() is not None:
+        raise InvalidRequestError("no_sub", f"send {api_keys.SUB}: your id of the person on whose behalf you ask")
+    return person_named(visitor_id, found.site)
+
+
+def person_named(visitor_id: object, at: SiteInForce | None = None) -> str:
+    """Return the person behind a widget's random id, "" without one; on each site somebody else. Raises InvalidRequestError when it is no short text."""
     if visitor_id is None or visitor_id == "":
         return ""
     if not isinstance(visitor_id, str) or len(visitor_id) > _MAX_VISITOR:
         raise InvalidRequestError("bad_visitor", f"visitor is not a text of at most {_MAX_VISITOR} characters")
-    return f"v:{_digest(visitor_id)}"
+    return f"v:{_digest(visitor_id if at is None else f'{at.name} {visitor_id}')}"
 
 
 def _digest(secret: str) -> str:

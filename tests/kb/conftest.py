@@ -401,8 +401,18 @@ def restricted(services_with, app_of, write, tmp_path, article, now):
 @pytest.fixture
 def embedded(services):
     """Register the site `travel`, give its server keys, and return how these are sent: `embedded("search", sub="e-1024")`."""
+    return _embedded_in(services)
+
+
+@pytest.fixture
+def embedded_in():
+    """Do as `embedded` does with other services: `embedded_in(restricted, audience=["finance"])`."""
+    return _embedded_in
+
+
+def _embedded_in(services, audience=()):
     with services.db.write() as session:
-        session.add(Site(name="travel", origins=["https://travel.example.com"], modules=[], audience=[], anonymous=True, created_at=services.now()))
+        session.add(Site(name="travel", origins=["https://travel.example.com"], modules=[], audience=[*audience], anonymous=True, created_at=services.now()))
 
     def key(*scopes: str, sub: str = "", site: str = "travel") -> dict[str, str]:
         secret = server_keys.new_secret()

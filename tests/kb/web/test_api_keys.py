@@ -107,7 +107,7 @@ def test_a_server_asks_on_behalf_of_its_people_whatever_their_ids_are_written_in
         assert [line["sub"] for line in server.get("/api/v1/tickets", headers=headers).json["tickets"]] == [sub]
 
 
-@pytest.mark.parametrize("sub", ["x" * 53, "%0A", " %20", "a%00b"])
+@pytest.mark.parametrize("sub", ["x" * 53, "%0A", " %20", "a%00b", "%FF", "%E5%B0", "e-é"])
 def test_what_is_nobodys_id_is_refused(server, embedded, sub):
     assert code(server.get("/api/v1/tickets", headers={**embedded("tickets:read"), "X-Zhida-Sub": sub})) == (400, "bad_sub")
 
@@ -116,6 +116,24 @@ def test_a_server_must_say_on_whose_behalf_and_send_a_key_for_repeats(server, em
     asked = {"json": {"question": "打印机卡纸怎么处理"}}
     assert code(server.post("/api/v1/tickets", **asked, headers={**embedded("tickets:write"), **KEYED})) == (400, "no_sub")
     assert code(server.post("/api/v1/tickets", **asked, headers=embedded("tickets:write", sub="e-1"))) == (400, "key_required")
+
+
+def test_a_server_is_nobody_by_a_random_id_and_reaches_no_question_by_the_id_of_another(server, embedded):
+    headers, hers = embedded("tickets:write"), "a" * 32
+    question = {"intent_id": "of-a-person-in-a-page", "query": "打印机卡纸怎么处理", "trigger": "enter", "visitor": hers}
+    word = {"article": "invoices/verify-failed", "helpful": True, "visitor": hers}
+    for path, body in (("intents", question), ("feedback", word)):
+        assert code(server.post(f"/api/v1/{path}", json=body, headers=headers)) == (400, "no_sub")
+    assert server.post("/api/v1/intents", json=question).status_code == 201
+    assert code(server.post("/api/v1/intents", json=question, headers={**headers, "X-Zhida-Sub": "e-1"})) == (409, "conflict")
+    assert server.post("/api/v1/feedback", json=word, headers={**headers, "X-Zhida-Sub": "e-1"}).status_code == 201
+
+
+def test_a_key_reads_what_the_sites_people_may_but_for_a_person_it_names_only_what_everyone_may(restricted, app_of, embedded_in):
+    """A key proves the site; a role is vouched for by a signed identity."""
+    program, headers = app_of(restricted).test_client(), embedded_in(restricted, audience=["finance"])("articles:read")
+    listed = [[one["article"] for one in program.get("/api/v1/articles", headers={**headers, **sub}).json["articles"]] for sub in ({}, {"X-Zhida-Sub": "e-1"})]
+    assert listed == [["finance/keys", "open/pay"], ["open/pay"]]
 
 
 def test_a_server_reads_and_writes_the_questions_of_its_own_people_only(server, embedded, services, ticket):

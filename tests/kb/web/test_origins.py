@@ -232,6 +232,21 @@ def test_a_visitor_is_one_person_by_header_and_by_body(sited):
     assert (again.status_code, again.json["ticket"]["url"], again.json["ticket"]["followers"]) == (200, first["url"], 1)
 
 
+def test_a_visitor_is_somebody_else_on_each_site_and_where_none_is_named(sited, client_services):
+    """What one site learns of a random id opens nothing of the same browser's on another."""
+    services = client_services[0]
+    with services.db.write() as session:
+        registering.add(session, "老周", "wages", Terms(("https://wages.example.com",)), [], services.now())
+    services.sites.look()
+    id_ = "0123456789abcdef" * 2
+    asked = [
+        sited.post("/api/v1/intents", json=ASKED | {"intent_id": f"of-{at}", "visitor": id_}, headers=headers).json["ticket"]["followers"]
+        for at, headers in enumerate([_from("travel"), _from("wages", "https://wages.example.com"), {}])
+    ]
+    assert asked == [1, 2, 3]
+    assert len(sited.get("/api/v1/tickets", headers=_from("wages", "https://wages.example.com", **{"X-Zhida-Visitor": id_})).json["tickets"]) == 1
+
+
 def test_cookies_count_for_nothing_where_a_site_is_named(administrator, services):
     with services.db.write() as session:
         registering.add(session, "老周", "travel", Terms((TRAVEL,)), [], services.now())

@@ -67,6 +67,7 @@ def add(name: str, origins: tuple[str, ...], theme: str, modules: tuple[str, ...
 @_modules
 @click.option("--all-modules", is_flag=True, help="Show all modules again.")
 @_audience
+@click.option("--no-audience", is_flag=True, help="Show its signed people no more than everyone.")
 @click.option("--anonymous/--no-anonymous", default=None, help="Whether people that it does not vouch for may ask.")
 @as_json_option
 def set_(
@@ -76,14 +77,18 @@ def set_(
     modules: tuple[str, ...],
     all_modules: bool,  # noqa: FBT001
     audience: tuple[str, ...],
+    no_audience: bool,  # noqa: FBT001
     anonymous: bool | None,  # noqa: FBT001
     as_json_: bool,  # noqa: FBT001
 ) -> None:
     """Change what is given here: the origins, modules or audience given take the place of those before."""
     if modules and all_modules:
         raise click.UsageError("give --module or --all-modules, not both")
+    if audience and no_audience:
+        raise click.UsageError("give --audience or --no-audience, not both")
     given: dict[str, Any] = {"origins": origins, "theme": theme, "modules": modules, "audience": audience, "anonymous": anonymous}
     changes = {key: value for key, value in given.items() if value not in {None, ()}} | ({"modules": ()} if all_modules else {})
+    changes |= {"audience": ()} if no_audience else {}
 
     def do(services: Services, session: Session) -> dict[str, Any]:
         found = registering.find(session, name)

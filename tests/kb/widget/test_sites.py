@@ -300,6 +300,9 @@ def test_a_site_lives_by_commands_alone(kb, tmp_path):
     assert "没有站点" in kb("site", "set", "hr", "--theme", "dark", fails=True)
     assert kb("site", "set", "travel", "--theme", "dark")["origins"] == [HOST_APP, "http://localhost:5173"], "what is not named stays"
     assert kb("site", "set", "travel", "--origin", HOST_APP, "--anonymous")["origins"] == [HOST_APP]
+    assert kb("site", "set", "travel", "--theme", "light")["audience"] == ["finance"]
+    assert kb("site", "set", "travel", "--audience", "finance", "--no-audience", fails=True) == "2", "one or the other"
+    assert kb("site", "set", "travel", "--no-audience")["audience"] == []
     first = kb("site", "key", "add", "travel")
     assert (first["kid"], first["algorithm"], len(first["secret"])) == ("k1", "HS256", 64)
     pem = tmp_path / "public.pem"

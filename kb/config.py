@@ -30,7 +30,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "KB_BASE_URL": ("", "Address that people use, for links and cookies; empty: `http://KB_HOST:KB_PORT`"),
     "KB_SECRET_KEY": ("", "Signs form tokens; empty: made once and kept in `KB_DATA`. Also `KB_SECRET_KEY_FILE`"),
     "KB_SCORER": ("compiled", "What ranks: `compiled`, or `whoosh`, the engine's own searcher, a thousand times slower"),
-    "KB_TICKETS_PER_HOUR": ("20", "Questions of one person in an hour that become tickets; more are counted and told so"),
+    "KB_TICKETS_PER_HOUR": (
+        "20",
+        "Questions of one person in an hour that become tickets (12 times as many of all anonymous people at one address); more are told so",
+    ),
     "KB_REQUESTS_PER_MINUTE": ("6000", "Requests of one address in a minute and process before 429; sized for 5,000 colleagues behind one address"),
     "KB_SLA": ("", "File of the promises in time, as `kb/tickets/sla.toml`, which holds when this is empty"),
     "KB_PROXIES": ("0", "Reverse proxies in front whose X-Forwarded-* headers are believed"),

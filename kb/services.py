@@ -11,6 +11,7 @@ from indexer.published import Library
 from kb.clock import utc_now
 from kb.db import Database
 from kb.files import FileStore
+from kb.tickets.crowd import PEOPLE, Crowd
 from kb.tickets.public import PublicReplies
 from kb.tickets.sla import Policies
 from kb.widget.sites import Sites
@@ -40,6 +41,11 @@ class Services:
     def public_replies(self) -> PublicReplies:
         """What agents said to everybody who asks the like."""
         return PublicReplies(self.db, self.now)
+
+    @cached_property
+    def crowd(self) -> Crowd:
+        """What anonymous people at one address turned into tickets."""
+        return Crowd(PEOPLE * self.config.tickets_per_hour)
 
     @cached_property
     def sites(self) -> Sites:

@@ -19,7 +19,7 @@ from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
 from kb.web.limits import MAX_URL
 from kb.web.openapi import described
-from kb.web.visitor import sender, visitor
+from kb.web.visitor import anonymous_source, sender, visitor
 from kb.web.wording import public_kind, role_name
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def blueprint(services: Services) -> Blueprint:
             staff=visitor().working,
             reply=services.public_replies.matching(published, query, visitor().audience),
             audience=visitor().audience if visitor().site else EVERYONE,
+            source=anonymous_source(services),
         )
         with once(services, finished.person) as turn:
             if turn.stored is not None:
@@ -77,7 +78,7 @@ def blueprint(services: Services) -> Blueprint:
             def keep(session: Session, receipt: Receipt) -> None:
                 turn.keep(session, *told(session, receipt))
 
-            receipt = record(services.db, published, finished, services.now(), services.config.tickets_per_hour, keep if turn.keyed else None)
+            receipt = record(services.db, published, finished, services.now(), services.config.tickets_per_hour, keep if turn.keyed else None, services.crowd)
             with services.db.read() as session:
                 body, status = told(session, receipt)
             return jsonify(body), status

@@ -15,7 +15,7 @@ from kb.search.intents import Trigger
 from kb.tickets import countdown
 from kb.tickets.intake import Finished, receipt_of, record
 from kb.web.forms import clean
-from kb.web.visitor import visitor
+from kb.web.visitor import anonymous_source, visitor
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -65,8 +65,9 @@ def blueprint(services: Services) -> Blueprint:
             raise InvalidRequestError("bad_field", "这个按钮已失效，请刷新页面再试。")
         intent_id = request.form.get("i", "")[:64] or secrets.token_urlsafe(16)
         reply = services.public_replies.matching(published, query)
-        finished = Finished(intent_id, query, Trigger(trigger), visitor().person or f"i:{intent_id}", staff=visitor().working, reply=reply)
-        record(services.db, published, finished, services.now(), services.config.tickets_per_hour)
+        person, source = visitor().person or f"i:{intent_id}", anonymous_source(services)
+        finished = Finished(intent_id, query, Trigger(trigger), person, staff=visitor().working, reply=reply, source=source)
+        record(services.db, published, finished, services.now(), services.config.tickets_per_hour, crowd=services.crowd)
         module = request.form.get("module", "")
         shown = {"q": query[:400], "module": module if module in {known.id for known in published.modules} else "", "i": intent_id}
         return redirect(f"/search?{urlencode({name: value for name, value in shown.items() if value})}", 303)

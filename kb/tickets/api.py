@@ -25,7 +25,7 @@ from kb.web import api_keys, idempotency
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
 from kb.web.openapi import described
-from kb.web.visitor import sender, visitor
+from kb.web.visitor import anonymous_source, sender, visitor
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -151,8 +151,9 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
                 staff=visitor().working,
                 reply=services.public_replies.matching(published, question, visitor().audience),
                 audience=_readers(),
+                source=anonymous_source(services),
             )
-            record(services.db, published, finished, services.now(), services.config.tickets_per_hour, add)
+            record(services.db, published, finished, services.now(), services.config.tickets_per_hour, add, services.crowd)
             return jsonify(told[0][0]), told[0][1]
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from indexer.published import Audience, Published
     from kb.db import Database
     from kb.search.answer import Answer
+    from kb.tickets.crowd import Crowd
     from kb.tickets.public import Reply
     from kb.tickets.shares import Wording
 
@@ -45,7 +46,8 @@ _VOTERS = 3
 class Finished:
     """A finished question as it came in. `person` is who asks (see kb.web.visitor); staff are counted, never ticketed.
 
-    `reply`: the public reply that stands above its hits. `audience`: whom the verdict is for.
+    `reply`: the public reply that stands above its hits. `audience`: whom the verdict is for. `source`: what stands for the address of a person whom nobody
+    vouches for, "" where it does not count.
     """
 
     intent_id: str
@@ -57,6 +59,7 @@ class Finished:
     staff: bool = False
     reply: Reply | None = None
     audience: Audience = EVERYONE
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,13 @@ def record(
     now: datetime,
     tickets_per_hour: int,
     then: Callable[[Session, Receipt], None] | None = None,
+    crowd: Crowd | None = None,
 ) -> Receipt:
     """Store a finished question and open, join, re-word or leave tickets as it demands. Returns after the commit.
 
     The same id and query give the same answer again; another query under the same id, or a refinement by the same person within 30 s, revises.
-    `then` is called with the receipt inside the transaction that makes it true. Raises ConflictError when the id belongs to somebody else.
+    `then` is called with the receipt inside the transaction that makes it true. A `crowd` that had all of its hour at the
+    question's source is told so like a person who had: `limited`. Raises ConflictError when the id belongs to somebody else.
     """
     said = answer(published, finished.query, audience=finished.audience)
     finished = replace(finished, query=finished.query[: 2 * MAX_QUERY])
@@ -99,21 +104,27 @@ def record(
         refined = last.id if last is not None and _refines(last, finished.query, now) else None
         wording = wording_of(published, finished.query)
         found = open_ticket_for(session, published, wording) if _wants(said, finished) else None
-        looked = _LookedUp(refined, wording, found.number if found is not None else None)
+        looked = _LookedUp(refined, wording, found.number if found is not None else None, crowded=crowd is not None and crowd.full(finished.source, now))
     with db.write() as session:
         receipt = _record(session, published, said, finished, now, tickets_per_hour, looked)
         if then is not None:
             then(session, receipt)
+    if crowd is not None and receipt.new and receipt.number is not None:
+        crowd.add(finished.source, now)
     return receipt
 
 
 @dataclass(frozen=True, slots=True)
 class _LookedUp:
-    """What was found before the write lock was taken: the intent that this question refines, its wording, and the number of the ticket that it belongs to."""
+    """What was found before the write lock was taken: the intent that this question refines, its wording, and the number of the ticket that it belongs to.
+
+    `crowded`: the address that it comes from had all the tickets of an hour.
+    """
 
     refined: str | None
     wording: Wording
     number: int | None
+    crowded: bool
 
 
 def _wants(said: Answer, finished: Finished) -> bool:
@@ -145,7 +156,7 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
     target = (_replied_to(session, intent) or still_right(session, published, looked.wording, looked.number)) if wants and not finished.staff else None
     old = previous if alone else None
     further = previous is None or ((target is None or target.number != previous) and (old is None or _stays(session, old, finished.person)))
-    intent.limited = wants and (finished.staff or (further and _over_limit(session, finished.person, now, tickets_per_hour)))
+    intent.limited = wants and (finished.staff or (further and (looked.crowded or _over_limit(session, finished.person, now, tickets_per_hour))))
     wanted = wants and not intent.limited
     target = target if wanted else None
     intent.ticket_number = _move_ticket(session, intent, published, said, looked.wording, target, old, now, wanted=wanted, receipt=finished.trigger.receipt)

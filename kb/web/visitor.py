@@ -20,7 +20,7 @@ from kb.accounts.identity import bad_identity, verify
 from kb.accounts.roles import Right, is_staff, may
 from kb.accounts.sign_in import Staff
 from kb.errors import InvalidRequestError, NotFoundError
-from kb.web import api_keys
+from kb.web import api_keys, limits
 from kb.web.origins import TOLD_TO_ALL, VISITOR, same_origin, site
 
 if TYPE_CHECKING:
@@ -162,6 +162,12 @@ def sender(visitor_id: object = None) -> str:
     if api_keys.caller() is not None:
         raise InvalidRequestError("no_sub", f"send {api_keys.SUB}: your id of the person on whose behalf you ask")
     return person_named(visitor_id, found.site)
+
+
+def anonymous_source(services: Services) -> str:
+    """Return what stands for the address of this request, "" where somebody vouches for who asks: a session, a site's signature or its server."""
+    found = visitor()
+    return "" if found.staff is not None or found.person.startswith("s:") else limits.source(services.config)
 
 
 def person_named(visitor_id: object, at: SiteInForce | None = None) -> str:

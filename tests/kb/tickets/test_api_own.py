@@ -111,6 +111,27 @@ def test_too_many_questions_of_one_person_are_counted_and_told_so(services, app,
     assert (limited.status_code, limited.json) == (200, {"verdict": limited.json["verdict"], "ticket": None, "limited": True})
 
 
+def test_an_address_is_twelve_people_however_many_random_ids_it_makes_up_and_is_told_so(embedded_in, services_with, app_of, clock):
+    """Whom somebody vouches for, and other addresses, are not counted with them."""
+    strict = services_with(tickets_per_hour=1)
+    client = app_of(strict).test_client()
+
+    def limited(ids, address="203.0.113.7", **more):
+        asked = {"json": {"question": "打印机卡纸怎么处理"}, "environ_base": {"REMOTE_ADDR": address}}
+        answers = [client.post("/api/v1/tickets", headers=more or {"X-Zhida-Visitor": f"{id_:032x}"}, **asked) for id_ in ids]
+        assert {answer.status_code for answer in answers} <= {200, 201}, "never refused"
+        return [answer.json.get("limited", False) for answer in answers]
+
+    assert limited(range(14)) == [False] * 12 + [True] * 2
+    question = {"intent_id": "nobody", "query": "咖啡机漏水找谁", "trigger": "enter"}
+    nobody = {"environ_base": {"REMOTE_ADDR": "203.0.113.7"}, "headers": {"Origin": "http://localhost"}}
+    assert client.post("/api/v1/intents", json=question, **nobody).json["limited"] is True
+    assert limited([99], "203.0.113.8") == [False]
+    assert limited([0], **embedded_in(strict)("tickets:write", sub="e-1"), **{"Idempotency-Key": "0123456789abcdef"}) == [False]
+    clock.forward(minutes=60)
+    assert limited([100]) == [False]
+
+
 def test_details_too_long_are_refused_before_anything_is_asked(page):
     assert ask(page, "打印机卡纸怎么处理", HERS, details="x" * 20_001).json["error"]["code"] == "too_long"
     assert mine(page, HERS)["tickets"] == []

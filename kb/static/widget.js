@@ -7,7 +7,7 @@
    Promises: one node in the host page, no request before first use, no style in or out, nothing thrown, who asks is never sent by cookie.
    Served behind intents.js in one function (kb/widget/pages.py): `begin` and `step` are that file's. What t("…") says in other languages: texts.toml. */
 
-const SLOW = 400, PATIENCE = 8000; // ms
+const SLOW = 400, PATIENCE = 8000, SOON = 2000, UPLOAD = 60000; // ms
 const SEARCHED = 400; // characters the server reads of a search
 const EMPTY = "再多说几个字，比如“发票查验失败”";
 
@@ -15,7 +15,7 @@ const DARK = "--bg:var(--kb-bg,#1a1e20);--ink:var(--kb-ink,#e4e8e9);--soft:#a3ad
 const CSS = `
 :host{all:initial!important;display:contents!important;direction:ltr!important}
 *{box-sizing:border-box}
-[hidden],:empty[role=alert]{display:none!important}
+[hidden]{display:none!important}
 .root{--bg:var(--kb-bg,#fdfdfc);--ink:var(--kb-ink,#1d2427);--soft:#586368;--line:#dde2e4;--accent:var(--kb-accent,#1f5f7a);--on:var(--kb-on-accent,#fff);
   --mark:#d9eaf2;--tint:#f3f6f7;--z:var(--kb-z,2147483000);--w:420px;--h:620px;color-scheme:light;
   font:15px/1.7 var(--kb-font,system-ui,sans-serif);
@@ -25,25 +25,24 @@ const CSS = `
 .small{--w:360px;--h:520px}
 .large{--w:560px;--h:760px}
 button,input,textarea{font:inherit;color:inherit;margin:0;border:1px solid var(--line);border-radius:6px;background:none}
-button{cursor:pointer;padding:4px 12px;min-height:36px}
+button{cursor:pointer;padding:8px;min-height:44px}
 a{color:var(--accent)}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-.launch,.panel,.nudge{position:fixed;z-index:var(--z);right:20px;bottom:calc(20px + env(safe-area-inset-bottom,0px))}
+.launch,.panel,.nudge{position:fixed;z-index:var(--z);right:20px;bottom:calc(20px + env(safe-area-inset-bottom))}
 .left>*{right:auto;left:20px}
-.launch{min-height:44px;padding:8px 20px;border-radius:22px;background:var(--accent);color:var(--on)}
+.launch{padding:8px 20px;border-radius:22px;background:var(--accent);color:var(--on)}
 .panel,.drop{display:flex;flex-direction:column;min-height:0;flex:1}
 .panel{width:var(--kb-width,var(--w));max-width:calc(100vw - 40px);height:var(--kb-height,var(--h));max-height:calc(100vh - 40px)}
-.panel,.nudge,.inline .drop{background:var(--bg);border:1px solid var(--line);border-radius:10px;box-shadow:0 8px 28px rgba(16,32,42,.16);overflow:hidden}
-.nudge{bottom:calc(76px + env(safe-area-inset-bottom,0px));display:flex;gap:12px;padding:8px 16px}
+.panel,.nudge,.inline .drop{background:var(--bg);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+.nudge{bottom:calc(76px + env(safe-area-inset-bottom));display:flex;gap:8px;padding:8px 16px}
 .bar{display:flex;gap:8px;padding:12px;border-bottom:1px solid var(--line)}
-.bar *{min-height:44px;padding:8px}
 .inline .panel{all:unset;display:block;position:relative}
 .inline .bar{padding:0;border:0}
 .inline .drop{position:absolute;z-index:var(--z);top:100%;left:0;right:0;max-height:min(70vh,var(--h))}
-input,textarea{flex:1;min-width:0;font-size:16px;padding:6px 8px;border-color:var(--soft);background:var(--bg)}
+input,textarea{flex:1;min-width:0;font-size:16px;padding:8px;border-color:var(--soft);background:var(--bg)}
 ::placeholder{color:var(--soft);opacity:1}
-.body{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:16px}
-.end{display:flex;justify-content:space-between;align-items:center;padding:8px 16px calc(8px + env(safe-area-inset-bottom,0px));border-top:1px solid var(--line)}
+.body{flex:1;overflow-y:auto;padding:16px}
+.end{display:flex;justify-content:space-between;align-items:center;padding:8px 16px calc(8px + env(safe-area-inset-bottom));border-top:1px solid var(--line)}
 p,ul,ol,pre,table{margin:0 0 .7em}
 ul,ol{padding-left:1.5em}
 .said{white-space:pre-wrap}
@@ -56,27 +55,24 @@ details .quiet{display:block;text-align:left}
 img{max-width:100%;height:auto}
 .over{position:fixed;inset:0;width:100%;height:100%;object-fit:contain;background:var(--bg)}
 h2{margin:0 0 8px;font-size:17px}
-h3,h4,h5{font-size:1em;margin:1em 0 .4em}
+h3,h4,h5{font-size:1em;margin:8px 0}
 .soft,.cut{color:var(--soft);font-size:13px;margin:0}
-.note,blockquote{margin:0 0 12px;padding:10px 12px;background:var(--tint);border-left:2px solid var(--accent)}
-.note a{margin-right:20px}
+.note{margin:0 0 12px;padding:8px;background:var(--tint);border-left:2px solid var(--accent)}
+.note a,.hits a{margin-right:8px}
 .quiet{padding:4px 0;border:0;color:var(--accent);text-decoration:underline}
 pre,table{display:block;overflow-x:auto}
 table{border-collapse:collapse;font-size:14px}
-th,td{min-width:5em;padding:4px 12px 4px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
+th,td{min-width:5em;padding:8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 .ask{display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:12px 0}
 .ask,.foot,.hits li{padding-top:10px;border-top:1px solid var(--line)}
 .hits{list-style:none;margin:0;padding:0}
 .hits li{padding-bottom:10px}
-.hits a{font-weight:600;text-decoration:none;margin-right:.6em}
-.cut{font-size:14px}
+.hits a{font-weight:600;text-decoration:none}
 mark,.badge{background:var(--mark);color:var(--ink)}
 .unseen{position:absolute;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media (max-width:479.98px){
-  [aria-modal].panel{inset:0;min-width:100%;min-height:100%;border:0;border-radius:0;padding-top:env(safe-area-inset-top,0px)}
-  button{min-height:44px}
-}
-@media print{.root{display:none}}`;
+  [aria-modal].panel{inset:0;min-width:100%;min-height:100%;border:0;border-radius:0;padding-top:env(safe-area-inset-top)}
+}`;
 
 /* What each option may be, its usual value first; [] for a text or a number. */
 const ALLOWED = {
@@ -88,6 +84,11 @@ const EVENTS_TOLD = ["open", "close", "search", "answered", "unanswered", "ticke
 
 function warn(...words) {
   console.warn("[zhida]", ...words);
+}
+
+/* Whether a key is held that makes another thing of a press. */
+function held(event) {
+  return event.ctrlKey || event.metaKey || event.altKey;
 }
 
 function unknown(what, allowed) {
@@ -128,6 +129,10 @@ function button(words, click, style) {
   return el("button", { type: "button", class: style, click }, words);
 }
 
+function field(words, more, tag = "input") {
+  return el(tag, { "aria-label": words, placeholder: words, ...more });
+}
+
 function soft(...words) {
   return el("span", { class: "soft" }, ...words);
 }
@@ -158,7 +163,7 @@ function nodes(html, from) {
     const parsed = new DOMParser().parseFromString(policy.createHTML(html), "text/html").body;
     parsed.querySelectorAll("script,style,link,base,iframe,object,embed,form,input,button,svg,math").forEach((node) => node.remove());
     for (const node of parsed.querySelectorAll("*")) {
-      for (const { name, value } of Array.from(node.attributes)) {
+      for (const { name, value } of [...node.attributes]) {
         const kept = /^(href|src)$/.test(name) ? address(value, from) : /^(alt|title|start|colspan|rowspan)$/.test(name) ? value : null;
         if (kept === null) node.removeAttribute(name);
         else node.setAttribute(name, kept);
@@ -179,8 +184,7 @@ function nodes(html, from) {
 
 const script = document.currentScript; // a page can hold an element of that name
 let base, options = {}; // the server's origin; what the page wants
-let signer = null; // gives a token of the person's identity, of the page's making
-let pass = null; // {token: a promise, until: ms}; in memory only
+let who = {}; // who asks, in memory only: {signer: gives a token, of the page's making; token: a promise of one, held: it, once it is here, until: ms; gone}
 
 const notes = {}; // where nothing can be stored, for as long as the page lives
 
@@ -212,22 +216,22 @@ function ends(token) {
   }
 }
 
-/* Returns a promise of the token; of another than the one that was refused. */
-function vouched(refused) {
-  if (!pass || pass.token === refused || pass.until < Date.now()) {
-    const mine = pass = { until: Infinity }; // the page is asked once for all that wait
-    mine.token = new Promise((resolve, refuse) => {
+/* Returns a promise of the token, empty for nobody's; of another than the one that was refused. */
+function vouched(me, refused) {
+  if (!me.token || me.held === refused || me.until < Date.now()) {
+    [me.held, me.until] = [undefined, Infinity]; // the page is asked once for all that wait
+    me.token = new Promise((resolve, refuse) => {
       setTimeout(() => refuse(new Error("identify is late")), PATIENCE);
-      Promise.resolve(signer()).then(resolve, refuse);
+      Promise.resolve(me.signer()).then(resolve, refuse);
     });
-    mine.token.then((token) => { mine.until = ends(token); }, () => { mine.until = 0; });
+    me.token.then((token) => { [me.held, me.until] = [token || "", ends(token)]; }, () => { me.until = 0; });
   }
-  return pass.token;
+  return me.token;
 }
 
 /* Sends, and returns the JSON of the answer. Rejects where there is none, in time or of another kind; `status` and the server's `said` are on the error. */
-async function json(url, sent = {}, stop = new AbortController()) {
-  const late = setTimeout(() => stop.abort(), PATIENCE);
+async function json(url, sent = {}, patience, stop = new AbortController()) {
+  const late = setTimeout(() => stop.abort(), patience);
   try {
     const response = await fetch(url, { credentials: "omit", signal: stop.signal, ...sent });
     const data = await response.json();
@@ -239,17 +243,25 @@ async function json(url, sent = {}, stop = new AbortController()) {
   }
 }
 
-/* Asks the API in the name of who is here; once more with a new token when the first is refused. */
-async function request(path, { data, ...sent } = {}, stop = undefined, refused = null) {
-  const site = options.kb, token = site && signer && vouched(refused), headers = site ? { "X-Zhida-Site": site } : {};
-  if (data) Object.assign(headers, { "Content-Type": "application/json" });
-  if (token) headers.Authorization = `Bearer ${await token}`;
+/* Asks the API in the name of who is here at the call; once more with a new token when the first is refused, never in the name of who comes next: then it
+   rejects. Of one who is gone the token in hand serves: the page, asked for another, would speak for the next. */
+async function request(path, { data, ...sent } = {}, stop, refused = null, me = who) {
+  const site = options.kb, last = me.gone, headers = site ? { "X-Zhida-Site": site } : {};
+  const token = site && me.signer && (last ? me.held ?? same() : await vouched(me, refused));
+  if (!last) same(me);
+  if (data) headers["Content-Type"] = "application/json";
+  if (token) headers.Authorization = `Bearer ${token}`;
   else if (site || path === "/tickets") headers["X-Zhida-Visitor"] = visitor();
   const body = data && { method: "POST", keepalive: true, body: JSON.stringify(site ? data : { ...data, visitor: visitor() }) };
-  return json(`${base}/api/v1${path}`, { headers, ...body, ...sent }, stop).catch((error) => {
-    if (error.status !== 401 || !token || refused) throw error;
-    return request(path, { data, ...sent }, stop, token);
+  return json(`${base}/api/v1${path}`, { headers, ...body, ...sent }, sent.body ? UPLOAD : PATIENCE, stop).finally(() => last || same(me)).catch((error) => {
+    if (error.status !== 401 || !token || refused || last) throw error;
+    return request(path, { data, ...sent }, stop, token, me);
   });
+}
+
+/* Throws when somebody else has come. */
+function same(me) {
+  if (me !== who) throw new Error("identity changed: dropped");
 }
 
 function post(path, data) {
@@ -336,10 +348,12 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function carry({ search: text, typing, clear, send, told, wake }, at) {
+    const me = who;
     if (text) search(text, typing);
     else if (clear) blank();
     else if (send) post("/intents", send).then(
       safely((said) => {
+        if (me !== who) return;
         tell({ type: "stored", question: send, said });
         report(send.query, said);
       }),
@@ -368,8 +382,8 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   function build() {
     const dialog = { role: "dialog", "aria-label": label }, words = anchor ? label : t("说说遇到的问题");
-    input = el("input", {
-      part: "input", enterkeyhint: "search", "aria-label": words, placeholder: words, autocomplete: "off", compositionstart: tell,
+    input = field(words, {
+      part: "input", enterkeyhint: "search", autocomplete: "off", compositionstart: tell,
       compositionend: () => tell({ type: "compositionend", text: input.value }),
       input(event) {
         if (anchor) open();
@@ -389,20 +403,29 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function isOpen() {
-    return Boolean(panel) && !(anchor ? drop : panel).hidden;
+    return panel && !(anchor ? drop : panel).hidden;
   }
 
-  async function open() {
-    if (lang !== "zh-CN") texts = (await (coming = coming || json(`${base}/widget/texts/${lang}.json`).catch(warn))) || {};
+  function open() {
+    return safely(opened)();
+  }
+
+  /* Opens once its words are here, or in Chinese when they are late; all that call meanwhile wait for the same. */
+  async function opened() {
+    if (lang !== "zh-CN") {
+      coming = coming || json(`${base}/widget/texts/${lang}.json`, {}, SOON).catch((error) => {
+        coming = null; // the next opening tries again
+        warn(error);
+      });
+      texts = (await coming) || {};
+    }
     if (isOpen()) return;
     if (!host.isConnected) document.body.append(host); // a page that swaps its body
     back = document.activeElement;
     if (!panel) build();
-    if (!away.textContent) {
-      fill(away, t("打开帮助中心"));
-      fill(mine, t("我的提问"));
-      if (options.kb && theme === "auto") request("/site").then((site) => { root.dataset.theme = site.theme; }, warn);
-    }
+    fill(away, t("打开帮助中心"));
+    fill(mine, t("我的提问"));
+    if (options.kb && theme === "auto") request("/site").then((site) => { root.dataset.theme = site.theme; }, warn);
     flip(true);
     input.focus({ preventScroll: true });
     look();
@@ -420,8 +443,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function toggle() {
-    if (isOpen()) close();
-    else open();
+    return isOpen() ? close() : open();
   }
 
   function flip(opened) {
@@ -437,7 +459,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function pressed(event) {
-    if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return; // 229: the input method's
+    if (event.isComposing || event.keyCode === 229 || held(event)) return; // 229: the input method's
     const at = shadow.activeElement || panel, key = event.key, large = panel.querySelector(".over"), box = at.matches("input,textarea");
     let done = true;
     if (large) large.classList.remove("over");
@@ -456,7 +478,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function stops(selector) {
-    return Array.from(panel.querySelectorAll(selector)).filter((node) => node.getClientRects().length);
+    return [...panel.querySelectorAll(selector)].filter((node) => node.getClientRects().length);
   }
 
   /* Carries the focus round at either end. Returns false when the browser's own step stays inside. */
@@ -600,7 +622,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
         const words = trouble(error);
         if (!ask.contains(receipt?.node)) question(words);
       });
-      const why = el("input", { "aria-label": t("哪里没帮上？"), placeholder: t("哪里没帮上？") });
+      const why = field(t("哪里没帮上？"), {});
       const thank = (...more) => fill(ask, soft(t("谢谢")), ...more).focus({ preventScroll: true });
       if (good) thank();
       else thank(why, button(t("发送"), () => send(why.value).then(() => thank())), text && offer(text, ask));
@@ -622,7 +644,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function hideOffers() {
-    panel.querySelectorAll(".offer").forEach((one) => { one.hidden = Boolean(receipt?.ticket); });
+    panel.querySelectorAll(".offer").forEach((one) => { one.hidden = receipt?.ticket; });
   }
 
   // Pages inside the panel
@@ -631,7 +653,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   function followed(event) {
     const { target } = event, link = target.closest("a");
     if (target.getAttribute("role") === "button") target.classList.toggle("over"); // a picture, shown large
-    if (link && !event.button && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey && go(link.href)) event.preventDefault();
+    if (link && !event.button && !event.shiftKey && !held(event) && go(link.href)) event.preventDefault();
   }
 
   /* Opens an article or a ticket of ours in the panel. Returns whether the address is one. */
@@ -659,7 +681,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
       asked = "";
       tell({ type: "lost" });
     }
-    trail.push({ shown: Array.from(body.childNodes), top: body.scrollTop, at: shadow.activeElement });
+    trail.push({ shown: [...body.childNodes], top: body.scrollTop, at: shadow.activeElement });
     fill(body, button(t("← 返回"), goBack, "quiet"), content);
     body.scrollTop = 0;
     body.firstChild.focus();
@@ -700,15 +722,14 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   /* Shows on the button to one's own questions how many have news. Asked when the panel opens, never while it is closed. */
   function news() {
-    if (!signer && !kept("kb-visitor")) return; // nobody has asked anything here yet
+    if (!who.signer && !kept("kb-visitor")) return; // nobody has asked anything here yet
     request("/tickets").then((told) => fill(mine, t("我的提问"), told.news > 0 && el("span", { class: "badge" }, `${t("新回复")} ${told.news}`)), warn);
   }
 
   function ticket(path, told, again) {
     const ended = /^(resolved|confirmed|closed)$/.test(told.state);
-    const field = (tag, words, more) => el(tag, { "aria-label": words, placeholder: words, ...more });
-    const words = field("textarea", ended ? t("哪里还不行？写一句") : t("做了什么、看到什么提示"));
-    const contact = field("input", t("怎么联系你（选填）"), { value: told.contact });
+    const words = field(ended ? t("哪里还不行？写一句") : t("做了什么、看到什么提示"), {}, "textarea");
+    const contact = field(t("怎么联系你（选填）"), { value: told.contact });
     const problem = el("p", { role: "alert" });
     const files = el("ul", {}, ...told.files.map(fileOf));
     const act = (action) => () => post(`${path}/${action}`, { details: words.value, contact: contact.value }).then(again, wrong);
@@ -719,7 +740,9 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
       return el("li", {}, newTab(file.url, file.name));
     }
     async function add() {
-      for (const file of Array.from(picker.files)) {
+      const me = who;
+      for (const file of picker.files) {
+        same(me);
         const data = new FormData();
         data.append("file", file, file.name);
         await request(`${path}/files`, { method: "POST", body: data }).then((stored) => {
@@ -811,6 +834,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     forget() {
       state = anew();
       receipt = null;
+      nudge?.remove();
       if (!panel) return;
       input.value = "";
       fill(mine, t("我的提问"));
@@ -827,7 +851,9 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   };
 
   async function type(text) {
+    const me = who;
     await open();
+    same(me);
     input.value = text;
     look();
   }
@@ -852,9 +878,10 @@ const commands = {
     context = where || "";
   },
   /* Takes a token of the person's identity, or what makes one; null signs out. */
-  identify(who) {
+  identify(given) {
+    who.gone = true;
     boxes.forEach((box) => box.leave());
-    [signer, pass] = [who && (typeof who === "function" ? who : () => who), null];
+    who = { signer: given && (typeof given === "function" ? given : () => given) };
     boxes.forEach((box) => box.forget());
   },
   on: (name, listener) => EVENTS_TOLD.includes(name) ? listeners.push({ name, listener }) : unknown(name, EVENTS_TOLD),
@@ -870,9 +897,10 @@ const commands = {
     if (options.mode !== "inline") boxes.add(main = start(options));
   },
   destroy() {
+    who.gone = true;
     clear();
     listeners.length = 0;
-    [signer, pass, context] = [null, null, ""];
+    [who, context] = [{}, ""];
   },
 };
 
@@ -897,7 +925,7 @@ function mount(element) {
 
 safely(() => {
   if (!(script instanceof HTMLScriptElement) || !script.src) return warn("load it by a plain <script src>");
-  if (window.kb && window.kb.push) return warn("it is here already");
+  if (window.kb?.push) return warn("it is here already");
   base = new URL(script.src).origin;
   const kb = safely((command, ...given) => {
     const names = Object.keys(commands);

@@ -193,6 +193,23 @@ def test_a_question_is_followed_in_the_panel_from_number_to_answer_and_back(at, 
     forgive(person)  # the file that was refused
 
 
+def test_a_file_may_take_longer_to_send_than_an_answer_to_come(at):
+    person = at()
+    person.launch.click()
+    person.box.fill("投影幕布卡住了找谁")
+    person.box.press("Enter")
+    person.panel.get_by_role("link", name="补充说明").click()
+    held = []
+    person.page.route("**/files", lambda route: held.append(route))  # noqa: PLW0108 - a method of a list cannot be told apart
+    person.panel.locator("textarea").wait_for()
+    person.page.evaluate("window.setTimeout = ((later) => (action, after) => later(action, after === 8000 ? 50 : after))(window.setTimeout)")
+    with person.page.expect_request("**/files"):
+        person.panel.locator("input[type=file]").set_input_files({"name": "照片.txt", "mimeType": "text/plain", "buffer": "卡住".encode()})
+    person.page.wait_for_timeout(200)
+    held[0].continue_()
+    expect(person.panel.get_by_role("link", name="照片.txt")).to_be_visible()
+
+
 def test_a_question_is_taken_back_in_its_receipt(at):
     person = at()
     person.launch.click()
@@ -444,6 +461,63 @@ def test_leaving_the_page_sends_the_question_with_who_asks(signed):
     forgive(signed)
 
 
+def test_what_is_half_typed_when_another_person_comes_is_sent_with_the_token_in_hand(signed):
+    signed.page.evaluate(
+        "([li, wang]) => { window.now = li; window.mint = () => window.now; window.wang = wang; kb('identify', mint); }", [token(20, "li"), token(600, "wang")]
+    )
+    signed.launch.click()
+    signed.box.fill("食堂几点开门")
+    expect(signed.panel.locator(".foot, .hits").first).to_be_visible()
+    with signed.page.expect_request("**/intents") as sent:
+        signed.page.evaluate("() => { window.now = wang; kb('identify', mint); }")
+    assert sent.value.post_data_json["query"] == "食堂几点开门"
+    assert sent.value.headers["authorization"].endswith(".li")
+
+
+def test_a_refused_question_is_never_repeated_in_the_name_of_who_came_after(signed):
+    signed.page.evaluate("token => kb('identify', () => token)", token(600, "bad"))
+    signed.page.evaluate(
+        """() => { const fetch = window.fetch; window.fetch = async (...given) => { const answer = await fetch(...given);
+        if (given[0].endsWith('/intents')) await new Promise((done) => { window.let = done; }); return answer; }; }"""
+    )
+    signed.launch.click()
+    signed.box.fill("我想匿名说一件事")
+    signed.box.press("Enter")
+    signed.page.wait_for_function("() => window.let")
+    signed.page.evaluate("token => { kb('identify', () => token); window.let(); }", token(600, "wang"))
+    search(signed, "发票查验失败")
+    assert [request.headers["authorization"].split(".")[-1] for request in signed.posts() if "匿名" in request.post_data] == ["bad"]
+    assert any("identity changed" in complaint for complaint in signed.complaints)
+    forgive(signed)
+
+
+def test_a_page_that_has_no_token_lets_people_ask_without_a_name(signed):
+    signed.page.evaluate("kb('identify', async () => null)")
+    signed.launch.click()
+    search(signed, "发票查验失败")
+    assert set(signed.tokens) == {""}
+    assert re.fullmatch("[0-9a-f]{32}", signed.sent["x-zhida-visitor"])
+
+
+def test_what_was_told_to_one_person_is_gone_and_comes_no_more_after_signing_out(signed):
+    late = []
+    signed.page.route("**/api/v1/suggestions?*", lambda route: route.fulfill(json={"suggestions": [{"title": "发票查验", "url": "/a/invoices/verify-failed"}]}))
+    signed.page.route("**/api/v1/tickets", lambda route: late.append(route))  # noqa: PLW0108 - a method of a list cannot be told apart
+    signed.page.evaluate("token => { kb('identify', token); kb('suggest', { context: 'ledger' }); }", token(600, "li"))
+    expect(signed.page.locator("zhida-help .nudge")).to_be_visible()
+    signed.page.evaluate("kb('identify', null)")
+    expect(signed.page.locator("zhida-help .nudge")).to_have_count(0)
+
+    signed.page.evaluate("token => kb('identify', token)", token(600, "li"))
+    with signed.page.expect_request("**/api/v1/tickets"):
+        signed.launch.click()
+    signed.page.evaluate("kb('identify', null)")
+    with signed.page.expect_event("console", lambda message: "identity changed" in message.text):
+        late[0].fulfill(json={"tickets": [], "news": 3})
+    expect(signed.panel.locator(".badge")).to_have_count(0)
+    forgive(signed)
+
+
 # Boxes in the page
 
 
@@ -493,6 +567,29 @@ def test_without_its_texts_it_speaks_simplified_chinese(at):
     person.launch.click()
     search(person, "发票查验失败")
     expect(person.panel.get_by_role("button", name="没找到？记下我的问题").first).to_be_visible()
+    forgive(person)
+
+
+def test_words_that_are_late_keep_nobody_waiting_and_are_asked_for_again(at):
+    person = at("data-lang=en")
+    person.page.route("**/widget/texts/**", lambda _: None)
+    person.page.evaluate("window.setTimeout = ((later) => (action, after) => later(action, after === 2000 && !window.patient ? 50 : after))(window.setTimeout)")
+    person.page.evaluate("kb('toggle'); kb('search', '发票查验失败')")
+    expect(person.box).to_have_value("发票查验失败")
+    expect(person.panel.get_by_role("button", name="没找到？记下我的问题").first).to_be_visible()
+    person.page.unroute("**/widget/texts/**")
+    person.page.evaluate("window.patient = true; kb('close'); kb('open')")
+    expect(person.panel.get_by_role("button", name="My questions")).to_be_visible()
+    forgive(person)
+
+
+def test_an_opening_that_fails_stays_inside(at):
+    person = at("data-lang=en")
+    person.page.evaluate("() => { HTMLInputElement.prototype.focus = () => { throw new Error('no focus here'); }; }")
+    person.launch.click()
+    expect(person.panel).to_be_visible()
+    assert [complaint for complaint in person.complaints if "no focus here" in complaint and "[zhida]" not in complaint] == []
+    assert any("no focus here" in complaint for complaint in person.complaints)
     forgive(person)
 
 

@@ -10,7 +10,7 @@ _LONGEST_LOCAL = 64
 _ATOM = r"[A-Za-z0-9_+&'%~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+(?:[A-Za-z]{{2,63}}|xn--[A-Za-z0-9-]{{1,59}}))", re.ASCII)
-_WITHIN = re.compile(rf"(?:^|(?<=[\s,;:(<\[])|(?<=[\u3000-\u9fff\uff00-\uffef]))((?:{_ATOM}|\.)+)@([A-Za-z0-9.-]+)(?![@_A-Za-z0-9.\u00a1-\u2fff-])")
+_WITHIN = re.compile(r"(?:^|(?<=[\s,;:(<\[])|(?<=[\u3000-\u9fff\uff00-\uffef]))([A-Za-z0-9_+&'%~.-]+)@([A-Za-z0-9.-]+)(?![@_A-Za-z0-9.\u00a1-\u2fff-])")
 """An address between others' words: none that goes on in letters it cannot have, for half an address is somebody else's."""
 
 

@@ -302,3 +302,10 @@ def test_a_notice_that_cannot_be_spread_keeps_no_other_from_being_told(question,
     do(lambda session: setattr(session.scalars(select(Notice).where(Notice.spread_at.is_(None))).one(), "data", {"last": [99]}))
     services.now.forward(minutes=10)
     assert told() == mail("replied", "a@example.com")
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 50_000, "a." * 25_000, "a-" * 25_000 + "!", "中a" * 25_000, "a@" * 25_000, f"{'a' * 49_000}@{'a.' * 500}", "我a.a-a," * 7_000]
+)
+def test_no_words_take_long_to_be_looked_through_for_an_address(text):
+    assert address_in(text) == ""

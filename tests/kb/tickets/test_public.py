@@ -63,7 +63,8 @@ def test_the_button_without_javascript_joins_too(second_asker, reply, ticket, re
     found = second_asker.submit(f"/search?q={QUESTION}", "/search", trigger="unsolved").location
     page = read(second_asker.get(found).text)
     assert f"已加入 T-{ticket['number']}" in page.text
-    assert "另有 1 位同事在等同一个答案。处理好了" in page.text
+    assert "另有 1 位同事在等同一个答案。预计" in page.text
+    assert "处理好了" in page.text
     assert "我也遇到" not in page.text
 
 

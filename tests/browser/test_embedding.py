@@ -112,7 +112,9 @@ def matches(message, line):
 
 def test_each_mistake_prints_what_the_document_says(site, application, developer):
     table = DOCUMENT.partition("## Troubleshooting")[2]
-    messages = [code for code in re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE) if not re.match(r"\d{3} |… the origin|this page is|identify is late", code)]
+    messages = [
+        code for code in re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE) if not re.match(r"\d{3} |… the origin|this page is|identify is late", code)
+    ]
     tag = f'<script src="{site.url}/widget/v1.js"'
     application.pages["/wrong"] = (
         "text/html",

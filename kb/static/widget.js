@@ -7,7 +7,7 @@
    Promises: one node in the host page, no request before first use, no style in or out, nothing thrown, who asks is never sent by cookie.
    Served behind intents.js in one function (kb/widget/pages.py): `begin` and `step` are that file's. What t("…") says in other languages: texts.toml. */
 
-const SLOW = 400, PATIENCE = 8000, SOON = 2000, UPLOAD = 60000; // ms
+const SLOW = 400, PATIENCE = 8000, SOON = 2400, UPLOAD = 60000; // ms
 const SEARCHED = 400; // characters the server reads of a search
 const EMPTY = "再多说几个字，比如“发票查验失败”";
 
@@ -261,7 +261,7 @@ async function request(path, { data, ...sent } = {}, stop, refused = null, me = 
 
 /* Throws when somebody else has come. */
 function same(me) {
-  if (me !== who) throw new Error("identity changed: dropped");
+  if (me !== who) throw new Error("identity changed");
 }
 
 function post(path, data) {

@@ -22,10 +22,8 @@ PERIOD = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share of a whole with its definition; `percent` is None, shown as —, when there is nothing to divide by."""
+    """How many of how many; `percent` is None, shown as —, when there is nothing to divide by."""
 
-    name: str
-    definition: str
     part: int
     whole: int
 
@@ -36,12 +34,21 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """A rate with its name and its definition, as people read them."""
+
+    name: str
+    definition: str
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The figures of the last 30 days."""
 
     intents: int
     people: int
-    rates: tuple[Rate, ...]
+    measures: tuple[Measure, ...]
 
 
 def counted(since: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -72,15 +79,14 @@ def summary(session: Session, now: datetime) -> Summary:
         total,
         people,
         (
-            Rate("无答案率", "判定为“无答案”的提问 ÷ 全部提问。空白和无意义的输入不算。", unanswered, total),
-            Rate("弱答案率", "只找到部分相关内容的提问 ÷ 全部提问。与无答案率分开算，不重叠。", weak, total),
-            Rate(
+            Measure("无答案率", "判定为“无答案”的提问 ÷ 全部提问。空白和无意义的输入不算。", Rate(unanswered, total)),
+            Measure("弱答案率", "只找到部分相关内容的提问 ÷ 全部提问。与无答案率分开算，不重叠。", Rate(weak, total)),
+            Measure(
                 "有答案未打开率",
                 "判定为“有答案”、但没有点开任何文章的提问 ÷ 判定为“有答案”的提问。答案已整段显示在结果页上，所以未打开不等于没解决。",
-                unopened,
-                answers,
+                Rate(unopened, answers),
             ),
-            Rate("仍未解决率", "点了“没找到？记下我的问题”的提问 ÷ 全部提问。", unsolved, total),
+            Measure("仍未解决率", "点了“没找到？记下我的问题”的提问 ÷ 全部提问。", Rate(unsolved, total)),
         ),
     )
 

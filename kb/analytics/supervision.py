@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from sqlalchemy import or_, select
 
+from kb.analytics.metrics import Rate
 from kb.errors import InvalidRequestError
 from kb.tickets import sla
 from kb.tickets.models import Ticket, TicketEvent
@@ -98,19 +99,6 @@ class Served:
     def near(self) -> bool:
         """Whether a clock is nearly late, and none is late."""
         return not self.late and self.clocks.alarm != Alarm.NONE
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How many of how many; `percent` is None, shown as —, when there is nothing to divide by."""
-
-    part: int
-    whole: int
-
-    @property
-    def percent(self) -> float | None:
-        """The rate in percent, 0-100."""
-        return 100 * self.part / self.whole if self.whole else None
 
 
 @dataclass(frozen=True, slots=True)

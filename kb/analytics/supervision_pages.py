@@ -11,7 +11,7 @@ from kb.accounts.audit import Deed
 from kb.accounts.roles import Right
 from kb.analytics import supervision
 from kb.analytics.export import to_csv
-from kb.analytics.supervision import Period, Rate, Report, Span
+from kb.analytics.supervision import Span
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
 from kb.web.visitor import signed_in, visitor
 from kb.web.wording import LEVEL_NAMES, state_name, timestamp
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from flask.typing import ResponseReturnValue
 
-    from kb.analytics.supervision import Figures, Served, Step
+    from kb.analytics.metrics import Rate
+    from kb.analytics.supervision import Figures, Period, Report, Served, Step
     from kb.services import Services
     from kb.tickets.sla import Clock, Promise
 

@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from kb.accounts.models import AuditEntry
 from kb.analytics import supervision
-from kb.analytics.supervision import Figures, Rate
+from kb.analytics.metrics import Rate
+from kb.analytics.supervision import Figures
 from kb.analytics.supervision_pages import promised, spent
 from kb.errors import InvalidRequestError
 from kb.tickets import history

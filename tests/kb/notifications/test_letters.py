@@ -11,8 +11,9 @@ from sqlalchemy import select
 from kb.accounts import sign_in
 from kb.accounts.models import SignInLink, StaffSession
 from kb.notifications import outbox
-from kb.notifications.letters import MOST_QUOTED, quoted, wrapped
 from kb.notifications.outbox import Topic
+from kb.notifications.quoting import MOST_QUOTED, quoted
+from kb.notifications.typesetting import wrapped
 from kb.tickets import history, lifecycle, shares
 from kb.tickets.models import Follower
 from kb.tickets.standing import Alarm

@@ -197,7 +197,7 @@ def _known(told: Mapping[str, datetime | None]) -> dict[str, list[str]] | None:
 def reminded(ticket: Ticket, now: datetime) -> Reminded:
     """Return who knows that the time of a ticket runs out, in the round that goes on. Whom messages wait for whose time has come counts as told."""
     of, level = TicketEvent, ticket.escalated
-    since = datetime.fromisoformat(str(ticket.runs[0][0])) if ticket.runs else ticket.opened_at
+    since = round_of(ticket).began or ticket.opened_at
     rows = history.session_of(ticket).execute(
         select(of.kind, of.actor, of.target, of.data)
         .where(of.ticket_number == ticket.number, of.kind.in_((Kind.ALARMED.value, Kind.ESCALATED.value)), of.at >= since)

@@ -5,7 +5,6 @@ What a person does costs the same however long the history is: no event, share o
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import case, delete, func, insert, select
@@ -14,14 +13,15 @@ from sqlalchemy.orm import object_session
 from kb.errors import NotFoundError
 from kb.notifications import outbox
 from kb.tickets.models import FIRST_NUMBER, Detail, Follower, Phrasing, PhrasingTerm, Ticket, TicketEvent
-from kb.tickets.standing import ASKER, SYSTEM, Alarm, Kind, Level, Standing, State, after, fold, opening
+from kb.tickets.standing import ASKER, SYSTEM, Alarm, Kind, Level, Standing, State, after, as_stored, fold, from_stored, opening
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
-    from kb.tickets.standing import Happened, Run
+    from kb.tickets.standing import Happened
 
 _TOO_LARGE = 2**63
 """From here on a number is none that SQLite can hold."""
@@ -111,16 +111,11 @@ def written(ticket: Ticket) -> Standing:
         resolved_at=ticket.resolved_at,
         ended_at=ticket.ended_at,
         awaited=ticket.awaited,
-        runs=runs(ticket.runs),
+        runs=from_stored(ticket.runs),
         responded_at=ticket.responded_at,
         alarm=Alarm(ticket.alarm),
         escalated=Level(ticket.escalated),
     )
-
-
-def runs(stored: Iterable[Sequence[str | None]]) -> tuple[Run, ...]:
-    """Return the runs of a ticket as they are counted with, from what is stored of them."""
-    return tuple((datetime.fromisoformat(since or ""), datetime.fromisoformat(until) if until else None) for since, until in stored)
 
 
 def count_people(ticket: Ticket, now: datetime) -> TicketEvent | None:
@@ -201,7 +196,7 @@ def _write(ticket: Ticket, now: Standing) -> None:
     ticket.closed_as, ticket.merged_into, ticket.suggested = now.closed_as, now.merged_into, now.suggested
     ticket.news_at, ticket.resolved_at, ticket.ended_at = now.news_at, now.resolved_at, now.ended_at
     ticket.awaited, ticket.responded_at, ticket.alarm, ticket.escalated = now.awaited, now.responded_at, now.alarm.value, now.escalated.value
-    ticket.runs = [[since.isoformat(), until.isoformat() if until else None] for since, until in now.runs]
+    ticket.runs = as_stored(now.runs)
 
 
 def _insert_terms(session: Session, phrasings: list[Phrasing]) -> None:

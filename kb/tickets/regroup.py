@@ -16,7 +16,7 @@ from kb.errors import ConflictError, InvalidRequestError
 from kb.search.models import Intent
 from kb.tickets import history
 from kb.tickets.models import Attachment, Detail, Follower, Phrasing, PublicReply, Ticket, TicketEvent
-from kb.tickets.standing import SYSTEM, Kind
+from kb.tickets.standing import SYSTEM, Kind, as_stored
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -242,7 +242,7 @@ def _waited(session: Session, source: Ticket, moved: dict[str, list[Any]]) -> li
     if first is None or not source.open:
         return []
     runs = [(max(since, first), until) for since, until in history.written(source).runs if until is None or until > first]
-    return [[since.isoformat(), until.isoformat() if until else None] for since, until in runs]
+    return as_stored(runs)
 
 
 def _settle(session: Session, source: Ticket, target: Ticket, now: datetime) -> list[int]:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kb.business_hours import MIDNIGHT, BusinessHours
 from kb.errors import ConfigError
-from kb.tickets.standing import Alarm, Kind, Level, State, after, counting
+from kb.tickets.standing import Alarm, Kind, Level, State, after, counting, from_stored
 from kb.tickets.triage import Category, Priority
 from kb.working_days import SATURDAY, is_working_day, known_until
 
@@ -217,7 +217,7 @@ class Clocks:
 def round_of(ticket: TicketLike) -> Round:
     """Return the round in which a ticket is, or was last, from what stands in its row."""
     return Round(
-        tuple((datetime.fromisoformat(since or ""), datetime.fromisoformat(until) if until else None) for since, until in ticket.runs),
+        from_stored(ticket.runs),
         ticket.responded_at,
         ticket.resolved_at,
         ticket.ended_at,

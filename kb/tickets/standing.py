@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 ASKER = "asker"
 """The actor of what a person who asked did; which one stands in the event's `follower_id`."""
@@ -130,6 +130,16 @@ class Happened(Protocol):
 
 Run: TypeAlias = "tuple[datetime, datetime | None]"
 """From when to when (None: still) somebody waited for an agent."""
+
+
+def as_stored(runs: Iterable[Run]) -> list[list[str | None]]:
+    """Return runs as rows of tickets and events hold them: pairs of ISO moments, None for still."""
+    return [[since.isoformat(), until.isoformat() if until else None] for since, until in runs]
+
+
+def from_stored(stored: Iterable[Sequence[str | None]]) -> tuple[Run, ...]:
+    """Return runs as they are counted with, from what `as_stored` made of them."""
+    return tuple((datetime.fromisoformat(since or ""), datetime.fromisoformat(until) if until else None) for since, until in stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +269,7 @@ def _awaited(now: Standing, event: Happened) -> Standing:
 def _moved_in(now: Standing, event: Happened) -> Standing:
     """Let the time count that somebody who came has waited elsewhere, and no other; a ticket that began with them was answered where they come from."""
     data = event.data or {}
-    there = [(datetime.fromisoformat(since), datetime.fromisoformat(until) if until else event.at) for since, until in data.get("runs", ())]
+    there = [(since, until or event.at) for since, until in from_stored(data.get("runs", ()))]
     responded = [datetime.fromisoformat(at) for at in data.get("responded", ())]
     joined: list[tuple[datetime, datetime]] = []
     for since, until in sorted([*there, *((since, until or max(since, event.at)) for since, until in now.runs)]):

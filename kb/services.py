@@ -11,9 +11,9 @@ from indexer.published import Library
 from kb.clock import utc_now
 from kb.db import Database
 from kb.files import FileStore
+from kb.tickets import sla_file
 from kb.tickets.crowd import PEOPLE, Crowd
 from kb.tickets.public import PublicReplies
-from kb.tickets.sla import Policies
 from kb.widget.sites import Sites
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kb.config import Config
+    from kb.tickets.sla import Policies
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Services:
     @cached_property
     def policies(self) -> Policies:
         """What people who ask are promised. Raises ConfigError when the company's file cannot be used."""
-        return Policies.read(self.config.sla)
+        return sla_file.read(self.config.sla)
 
     @classmethod
     def of(cls, config: Config) -> Services:

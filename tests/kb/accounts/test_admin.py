@@ -10,7 +10,7 @@ import pytest
 
 from kb.accounts import audit, sign_in
 from kb.accounts.audit import Deed
-from kb.tickets.sla import SHIPPED
+from kb.tickets.sla_file import SHIPPED
 
 PASSWORD = "一句好记的话 2026"
 

@@ -11,18 +11,17 @@ from sqlalchemy import event, select, update
 from kb.accounts import sign_in
 from kb.notifications.models import Notice
 from kb.notifications.outbox import GATHERED
-from kb.tickets import alarms, history, lifecycle, shares
+from kb.tickets import alarms, history, lifecycle, shares, sla_file
 from kb.tickets.alarms import Swept, sweep
 from kb.tickets.models import Ticket
 from kb.tickets.queue import FAR
 from kb.tickets.shares import Wording
-from kb.tickets.sla import Policies
 from kb.tickets.standing import Kind
 from tests.kb.tickets.conftest import consistent, happened
 
 MONDAY = datetime.fromisoformat("2026-11-23T09:00:00+08:00")
 """A morning on which people work, until 12:00 and from 13:30 to 17:30."""
-POLICIES = Policies.read()
+POLICIES = sla_file.read()
 
 
 def at(hour, minute=0, day=23):

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from kb.accounts import sign_in
-from kb.tickets import countdown, history, lifecycle, shares
+from kb.tickets import countdown, history, lifecycle, shares, sla_file
 from kb.tickets.alarms import Reach, sweep
 from kb.tickets.shares import Wording
-from kb.tickets.sla import SHIPPED, Policies
+from kb.tickets.sla_file import SHIPPED
 
-POLICIES = Policies.read()
+POLICIES = sla_file.read()
 MAIL = Reach(mail=True, group=False)
 
 
@@ -90,7 +90,7 @@ def _policies(tmp_path, promises):
     """Return the shipped policies with other promises."""
     path = tmp_path / "sla.toml"
     path.write_text(SHIPPED.read_text(encoding="utf-8").split("[[promise]]")[0] + promises, encoding="utf-8")
-    return Policies.read(path)
+    return sla_file.read(path)
 
 
 def test_what_is_promised_is_said_in_full(tmp_path):
@@ -202,7 +202,7 @@ def test_who_asked_is_told_by_when_somebody_answers_and_when_people_work_again(s
 def test_moments_are_said_by_the_clocks_of_the_companys_zone(db, tmp_path):
     own = tmp_path / "sla.toml"
     own.write_text(SHIPPED.read_text(encoding="utf-8").replace("Asia/Shanghai", "Europe/London"), encoding="utf-8")
-    london, morning = Policies.read(own), datetime.fromisoformat("2026-11-23T08:40:00+00:00")
+    london, morning = sla_file.read(own), datetime.fromisoformat("2026-11-23T08:40:00+00:00")
     with db.write() as session:
         ticket = history.open_ticket(session, "打印机卡纸", morning, priority="normal", category="fault")
         mine = shares.join(ticket, "c:1", Wording("打印机卡纸", "key"), morning, receipt=True)

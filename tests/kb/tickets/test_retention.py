@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 from kb.files import FileStore
-from kb.tickets import history, lifecycle, regroup, shares
+from kb.tickets import history, lifecycle, regroup, shares, sla_file
 from kb.tickets.models import Attachment, Detail, Follower, Presence, Ticket
 from kb.tickets.retention import close_unconfirmed, forget, tidy
 from kb.tickets.shares import Wording
-from kb.tickets.sla import SHIPPED, Policies
+from kb.tickets.sla_file import SHIPPED
 from tests.kb.tickets.conftest import happened
 
-HOURS = Policies.read().hours
+HOURS = sla_file.read().hours
 CSV = b"\xe5\x8d\x95\xe5\x8f\xb7,\xe9\x87\x91\xe9\xa2\x9d\nBX1,300\n"
 
 
@@ -71,7 +71,7 @@ def test_those_days_are_days_on_which_the_company_works(db, ticket, now, tmp_pat
     own = tmp_path / "sla.toml"
     days = [(now + timedelta(days=ahead)).date().isoformat() for ahead in range(1, 15)]
     own.write_text(SHIPPED.read_text(encoding="utf-8").replace("off = []", f"off = {days}"), encoding="utf-8")
-    hours = Policies.read(own).hours
+    hours = sla_file.read(own).hours
     assert close_unconfirmed(db, hours, now + timedelta(days=14)) == 0
     assert close_unconfirmed(db, HOURS, now + timedelta(days=14)) == 1
 

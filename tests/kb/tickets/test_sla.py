@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kb.errors import ConfigError
-from kb.tickets import history
-from kb.tickets.sla import SHIPPED, Policies, Round, clocks, round_of, rounds
+from kb.tickets import history, sla_file
+from kb.tickets.sla import Round, clocks, round_of, rounds
 from kb.tickets.standing import ASKER, Alarm, Kind, Level, State, fold, opening
 from kb.tickets.triage import Category, Priority
 
 CHINA, LONDON = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/London")
-PRESET = Policies.read()
+PRESET = sla_file.read()
 
 
 def moment(text, zone=CHINA):
@@ -787,7 +787,7 @@ def policies_of(tmp_path):
             text = text.replace(old, new, 1)
         path = tmp_path / f"sla-{next(numbers)}.toml"
         path.write_text(text, encoding="utf-8")
-        return Policies.read(path)
+        return sla_file.read(path)
 
     return read
 
@@ -908,7 +908,7 @@ def test_every_complaint_goes_up_to_the_manager_and_no_later_for_being_urgent(ab
 
 
 def test_the_modules_of_the_month_end_are_modules_of_the_articles():
-    modules = SHIPPED.parents[2] / "articles" / "_modules.toml"
+    modules = sla_file.SHIPPED.parents[2] / "articles" / "_modules.toml"
     assert all(f"[{module}]" in modules.read_text(encoding="utf-8") for module in PRESET.month_end.modules)
 
 
@@ -1002,10 +1002,10 @@ def test_a_file_without_promises_is_refused(policies_of):
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"KB_SLA=.*none\.toml cannot be read \(No such file.*; name a readable file"):
-        Policies.read(tmp_path / "none.toml")
+        sla_file.read(tmp_path / "none.toml")
     (tmp_path / "gbk.toml").write_bytes('name = "紧急"'.encode("gbk"))
     with pytest.raises(ConfigError, match=r"gbk\.toml: this is no TOML in UTF-8"):
-        Policies.read(tmp_path / "gbk.toml")
+        sla_file.read(tmp_path / "gbk.toml")
 
 
 def test_a_page_of_tickets_takes_milliseconds():

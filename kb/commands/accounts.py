@@ -9,7 +9,7 @@ import click
 from kb.accounts import people, sign_in
 from kb.accounts.audit import COMMAND_LINE
 from kb.accounts.roles import Role
-from kb.commands.database import DatabaseCommand, services_now, upgrade
+from kb.commands.database import DatabaseCommand, services_now, upgrade, writing
 from kb.console import as_json_option, print_json, say
 from kb.errors import KbError
 
@@ -35,12 +35,9 @@ def user() -> None:
 @as_json_option
 def user_add(name: str, role: str, mail: str, as_json_: bool) -> None:  # noqa: FBT001
     """Add an account and print a sign-in link, valid once for 30 minutes."""
-
-    def add(services: Services) -> str:
-        with services.db.write() as session:
-            return people.add(session, COMMAND_LINE, name, role, mail=mail, now=services.now())
-
-    _print_link(name, add, as_json_=as_json_)
+    with writing() as (services, session):
+        token = people.add(session, COMMAND_LINE, name, role, mail=mail, now=services.now())
+    _print_link(services, name, token, as_json_=as_json_)
 
 
 @user.command("link", cls=DatabaseCommand)
@@ -48,12 +45,9 @@ def user_add(name: str, role: str, mail: str, as_json_: bool) -> None:  # noqa: 
 @as_json_option
 def user_link(name: str, as_json_: bool) -> None:  # noqa: FBT001
     """Print a new sign-in link for an account; earlier links are void."""
-
-    def link(services: Services) -> str:
-        with services.db.write() as session:
-            return people.link(session, COMMAND_LINE, _named(session, name), services.now())
-
-    _print_link(name, link, as_json_=as_json_)
+    with writing() as (services, session):
+        token = people.link(session, COMMAND_LINE, _named(session, name), services.now())
+    _print_link(services, name, token, as_json_=as_json_)
 
 
 @user.command("list", cls=DatabaseCommand)
@@ -98,9 +92,7 @@ def user_enable(name: str, as_json_: bool) -> None:  # noqa: FBT001
 
 
 def _step(step: Callable[[Session, str, User, datetime], None], name: str, *, disabled: bool, as_json_: bool) -> None:
-    services = services_now()
-    upgrade(services)
-    with services.db.write() as session:
+    with writing() as (services, session):
         step(session, COMMAND_LINE, _named(session, name), services.now())
     if as_json_:
         print_json({"name": name, "disabled": disabled})
@@ -115,10 +107,8 @@ def _named(session: Session, name: str) -> User:
     return found
 
 
-def _print_link(name: str, make: Callable[[Services], str], *, as_json_: bool) -> None:
-    services = services_now()
-    upgrade(services)
-    url = f"{services.config.base_url}/sign-in/{make(services)}"
+def _print_link(services: Services, name: str, token: str, *, as_json_: bool) -> None:
+    url = f"{services.config.base_url}/sign-in/{token}"
     if as_json_:
         print_json({"name": name, "url": url, "expires_in_s": int(sign_in.LINK_LIFE.total_seconds())})
     else:

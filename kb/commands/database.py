@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,10 @@ from kb.errors import KbError
 from kb.services import Services
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy.orm import Session
 
 
 def services_now() -> Services:
@@ -27,6 +31,15 @@ def upgrade(services: Services) -> Path | None:
     if backup:
         say(f"database migrated; the state before is kept in {backup}")
     return backup
+
+
+@contextmanager
+def writing() -> Iterator[tuple[Services, Session]]:
+    """Give the services and a transaction over the database of this version; it is committed at the end, and undone by whatever is raised."""
+    services = services_now()
+    upgrade(services)
+    with services.db.write() as session:
+        yield services, session
 
 
 class DatabaseCommand(click.Command):

@@ -7,7 +7,7 @@ import click
 from kb import person as persons
 from kb.accounts import audit
 from kb.accounts.audit import COMMAND_LINE, Deed
-from kb.commands.database import DatabaseCommand, services_now, upgrade
+from kb.commands.database import DatabaseCommand, services_now, upgrade, writing
 from kb.console import as_json_option, print_json, say
 from kb.notifications import messages
 
@@ -27,9 +27,7 @@ def person() -> None:
 @click.argument("who")
 def person_export(who: str) -> None:
     """Print everything that is kept about a person as JSON."""
-    services = services_now()
-    upgrade(services)
-    with services.db.write() as session:
+    with writing() as (services, session):
         person_id = persons.identify(session, who)
         found = persons.export(session, person_id)
         audit.note(session, COMMAND_LINE, Deed.PERSON_EXPORTED, person_id[:_KNOWN_BY], "", services.now())

@@ -10,7 +10,7 @@ import click
 from indexer.article import AUDIENCES
 from kb.accounts.audit import COMMAND_LINE
 from kb.accounts.identity import ALGORITHMS
-from kb.commands.database import DatabaseCommand, services_now, upgrade
+from kb.commands.database import DatabaseCommand, services_now, upgrade, writing
 from kb.console import as_json_option, print_json, say
 from kb.widget import registering
 from kb.widget.registering import THEMES, TOPICS, Terms, terms_of
@@ -54,10 +54,9 @@ def add(name: str, origins: tuple[str, ...], theme: str, modules: tuple[str, ...
     """Register a site; its name is public and stands in its pages."""
     terms = Terms(origins, modules, audience, theme, anonymous)
 
-    def do(services: Services, session: Session) -> dict[str, Any]:
-        return _as_json(session, registering.add(session, COMMAND_LINE, name, terms, _known(services, modules), services.now()))
-
-    _done(do, f"the site {name} is registered; its pages carry data-kb={name}", as_json_=as_json_)
+    with writing() as (services, session):
+        shown = _as_json(session, registering.add(session, COMMAND_LINE, name, terms, _known(services, modules), services.now()))
+    _done(shown, f"the site {name} is registered; its pages carry data-kb={name}", as_json_=as_json_)
 
 
 @site.command("set", cls=DatabaseCommand)
@@ -90,12 +89,11 @@ def set_(
     changes = {key: value for key, value in given.items() if value not in {None, ()}} | ({"modules": ()} if all_modules else {})
     changes |= {"audience": ()} if no_audience else {}
 
-    def do(services: Services, session: Session) -> dict[str, Any]:
+    with writing() as (services, session):
         found = registering.find(session, name)
         registering.change(session, COMMAND_LINE, found, replace(terms_of(found), **changes), _known(services, modules or found.modules), services.now())
-        return _as_json(session, found)
-
-    _done(do, f"the site {name} is as you said; every page knows within two seconds", as_json_=as_json_)
+        shown = _as_json(session, found)
+    _done(shown, f"the site {name} is as you said; every page knows within two seconds", as_json_=as_json_)
 
 
 @site.command("list", cls=DatabaseCommand)
@@ -150,11 +148,10 @@ def key_add(name: str, kid: str, algorithm: str, public_key: BinaryIO | None, as
     """Add a signing key; a secret for HS256 is made and printed, this once."""
     pem = public_key.read(10_000).decode("ascii", "replace") if public_key else ""
 
-    def do(services: Services, session: Session) -> dict[str, Any]:
+    with writing() as (services, session):
         made = registering.add_key(session, COMMAND_LINE, registering.find(session, name), algorithm, kid, pem, services.now())
-        return {"name": name, "kid": made.kid, "algorithm": algorithm, "secret": made.key if algorithm == "HS256" else None}
-
-    _once(do, "secret", as_json_=as_json_)
+        shown = {"name": name, "kid": made.kid, "algorithm": algorithm, "secret": made.key if algorithm == "HS256" else None}
+    _once(shown, "secret", as_json_=as_json_)
 
 
 @key.command("retire", cls=DatabaseCommand)
@@ -178,11 +175,9 @@ def server_key() -> None:
 @as_json_option
 def server_key_add(name: str, label: str, scopes: tuple[str, ...], as_json_: bool) -> None:  # noqa: FBT001
     """Add a server key and print it, this once."""
-
-    def do(services: Services, session: Session) -> dict[str, Any]:
-        return {"name": name, "key": registering.add_server_key(session, COMMAND_LINE, registering.find(session, name), label, scopes, services.now())}
-
-    _once(do, "key", as_json_=as_json_)
+    with writing() as (services, session):
+        secret = registering.add_server_key(session, COMMAND_LINE, registering.find(session, name), label, scopes, services.now())
+    _once({"name": name, "key": secret}, "key", as_json_=as_json_)
 
 
 @server_key.command("revoke", cls=DatabaseCommand)
@@ -206,12 +201,10 @@ def webhook() -> None:
 @as_json_option
 def webhook_add(name: str, url: str, topics: tuple[str, ...], as_json_: bool) -> None:  # noqa: FBT001
     """Add an address and print the secret that signs what goes there, this once."""
-
-    def do(services: Services, session: Session) -> dict[str, Any]:
+    with writing() as (services, session):
         made = registering.add_webhook(session, COMMAND_LINE, registering.find(session, name), url, topics, services.now())
-        return {"name": name, "id": made.id, "url": made.url, "topics": made.topics, "secret": made.secret}
-
-    _once(do, "secret", as_json_=as_json_)
+        shown = {"name": name, "id": made.id, "url": made.url, "topics": made.topics, "secret": made.secret}
+    _once(shown, "secret", as_json_=as_json_)
 
 
 @webhook.command("remove", cls=DatabaseCommand)
@@ -228,23 +221,15 @@ def _known(services: Services, needed: tuple[str, ...] | list[str]) -> list[str]
     return [module.id for module in services.library.current().modules] if needed else []
 
 
-def _done(do: Callable[[Services, Session], dict[str, Any]], said: str, *, as_json_: bool) -> None:
-    services = services_now()
-    upgrade(services)
-    with services.db.write() as session:
-        found = do(services, session)
+def _done(shown: dict[str, Any], said: str, *, as_json_: bool) -> None:
     if as_json_:
-        print_json(found)
+        print_json(shown)
     else:
         say(said)
 
 
-def _once(do: Callable[[Services, Session], dict[str, Any]], secret: str, *, as_json_: bool) -> None:
-    """Do something that makes a secret; without --json standard output holds that alone, so that it can go where it belongs."""
-    services = services_now()
-    upgrade(services)
-    with services.db.write() as session:
-        made = do(services, session)
+def _once(made: dict[str, Any], secret: str, *, as_json_: bool) -> None:
+    """Show what was made with a secret; without --json standard output holds that alone, so that it can go where it belongs."""
     if as_json_:
         print_json(made)
         return
@@ -255,13 +240,12 @@ def _once(do: Callable[[Services, Session], dict[str, Any]], secret: str, *, as_
 
 
 def _step(name: str, step: Callable[[Session, str, Site, datetime], None], said: str, *, as_json_: bool) -> None:
-    def do(services: Services, session: Session) -> dict[str, Any]:
+    with writing() as (services, session):
         found = registering.find(session, name)
         step(session, COMMAND_LINE, found, services.now())
         session.flush()
-        return _as_json(session, found)
-
-    _done(do, said, as_json_=as_json_)
+        shown = _as_json(session, found)
+    _done(shown, said, as_json_=as_json_)
 
 
 def _as_json(session: Session, found: Site) -> dict[str, Any]:

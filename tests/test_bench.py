@@ -363,6 +363,24 @@ def test_everybody_who_waits_is_told_by_a_server_that_takes_everything(articles)
     assert figures["processor_seconds"] > 0
 
 
+def test_the_widget_is_weighed_before_its_use_and_timed_from_letter_to_frame(articles, tmp_path):
+    pytest.importorskip("playwright", reason="playwright is not installed (make setup)")
+    widget = import_module("bench.widget")
+    if widget.chromium_path() is None:
+        pytest.skip("no Chromium or Chrome on this machine")
+    heavy = widget.Contestant("heavy", {}, "const end = performance.now() + 30; while (performance.now() < end);")
+    cost, typed, _ = widget.measure(
+        tmp_path, articles, 1, 1, lambda *_: {heavy: ("fetch('/more'); document.body.append(document.createElement('p'));", "p {}")}
+    )
+    ours, theirs = cost[widget.OURS], cost["heavy"]
+    assert (ours.requests, ours.nodes, ours.style) == (0, 1, 0)
+    assert 0 < ours.script <= 12 * 1024
+    assert (theirs.requests, theirs.nodes) == (1, 1)
+    assert theirs.ran.median >= 30 > ours.worked.median > 0
+    assert all(spread.p50 > 0 and letters > 0 and each >= 100 for spread, letters, each in typed.values())
+    assert len(typed) == 3
+
+
 def test_figures_are_medians_of_rounds_and_the_tail_is_the_nearest_rank():
     assert spread_of([3, 1, 2]) == Spread(2, 3)
     assert spread_of(range(1, 101)) == Spread(50.5, 95)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, redirect, render_template, request
 
-from kb.accounts import audit, people, sign_in
+from kb.accounts import audit, sign_in
 from kb.accounts.audit import Deed
 from kb.accounts.models import User
 from kb.accounts.roles import Right, may
 from kb.errors import InvalidRequestError, NotFoundError
+from kb.tickets.standing import LEVEL_NAMES, Level
 from kb.web import limits
 from kb.web.forms import clean
 from kb.web.visitor import session_cookie, signed_in
@@ -63,7 +64,7 @@ def _page(services: Services, error: str = "") -> str:
         return render_template(
             "accounts/account.html",
             user=user,
-            level=people.level_name(user.level) if user.level else "",
+            level=LEVEL_NAMES[Level(user.level)],
             reminded=may(user.role, Right.DESK),
             sessions=sorted(sessions, key=lambda found: not found[2]),
             now=services.now(),

@@ -13,11 +13,11 @@ from kb.accounts.roles import NAMES, Right, Role, may
 from kb.analytics.export import to_csv
 from kb.errors import InvalidRequestError, KbError, NotFoundError
 from kb.tickets.lifecycle import PUBLIC_KINDS
-from kb.tickets.standing import Kind, Level
+from kb.tickets.standing import LEVEL_NAMES, Kind
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Priority
 from kb.web.forms import clean
 from kb.web.visitor import signed_in
-from kb.web.wording import LEVEL_NAMES, event_name, timestamp
+from kb.web.wording import event_name, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from kb.services import Services
 
 _HEADER = ("时间", "谁", "做了什么", "对象", "详情")
-_LEVELS = {level.value: people.level_name(level) for level in Level}
 _ROLES = {role.value: name for role, name in NAMES.items()}
 _MEANT_FOR = {
     Role.AGENT: "接工单、回复、写文章草稿",
@@ -72,7 +71,7 @@ def blueprint(services: Services) -> Blueprint:
             day_length=_in_full(policies.hours.day),
             raised=[(PRIORITY_NAMES[Priority(usual)], PRIORITY_NAMES[Priority(higher)]) for usual, higher in policies.month_end.raised.items()],
             month_end_modules=_module_names(services, policies.month_end.modules),
-            levels=_LEVELS,
+            levels=LEVEL_NAMES,
             mails=services.config.smtp is not None,
         )
 
@@ -188,7 +187,7 @@ def _everybody(services: Services, error: str = "", given: Mapping[str, str] | N
             rows=rows,
             roles=_ROLES,
             meant_for=_MEANT_FOR,
-            levels=_LEVELS,
+            levels=LEVEL_NAMES,
             given=given or {"name": "", "role": Role.AGENT.value, "mail": "", "level": ""},
             error=error,
             now=services.now(),
@@ -202,7 +201,7 @@ def _person(services: Services, session: Session, user: User, *, error: str = ""
         sessions=sign_in.sessions_of(session, user.id, services.now()),
         roles=_ROLES,
         meant_for=_MEANT_FOR,
-        levels=_LEVELS,
+        levels=LEVEL_NAMES,
         me=user.name == signed_in().name,
         has_tickets=may(user.role, Right.DESK),
         error=error,

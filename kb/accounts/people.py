@@ -15,7 +15,7 @@ from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.mail_address import is_address
 from kb.notifications import outbox
 from kb.notifications.outbox import Topic
-from kb.tickets.standing import Level
+from kb.tickets.standing import LEVEL_NAMES, Level
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _TOO_LARGE = 2**63
 """From here on a number is none that SQLite can hold."""
-_LEVELS = {Level.NONE: "无", Level.SECOND: "二线", Level.MANAGER: "服务主管"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def change(session: Session, by: str, user: User, *, role: str, level: str, mail
         sign_in.end_sessions(session, user.id)
     new_level = _level(user, level)
     if new_level != user.level:
-        audit.note(session, by, Deed.LEVEL, user.name, f"{_LEVELS[Level(user.level)]} → {_LEVELS[Level(new_level)]}", now)
+        audit.note(session, by, Deed.LEVEL, user.name, f"{_level_name(user.level)} → {_level_name(new_level)}", now)
         user.level = new_level
     change_mail(session, by, user, mail, now)
     return (user.role, user.level, user.mail) != before
@@ -189,11 +188,6 @@ def forget_contact(session: Session, number: int) -> None:
         user.mail = ""
 
 
-def level_name(level: str) -> str:
-    """Return what people call a level, 无 for none."""
-    return _LEVELS[Level(level)]
-
-
 def _require_enabled(user: User) -> None:
     if user.disabled_at is not None:
         raise ConflictError(f"{user.name}的账号停用了。要让他登录，请先恢复账号。")
@@ -217,6 +211,10 @@ def _mail(session: Session, user: User, mail: str) -> str:
     if other is not None and other.id != user.id:
         raise ConflictError(f"这个邮箱已经是{other.name}的。请换一个，或留空。")
     return address
+
+
+def _level_name(level: str) -> str:
+    return LEVEL_NAMES[Level(level)] or "无"
 
 
 def _level(user: User, level: str) -> str:

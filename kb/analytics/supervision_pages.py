@@ -12,9 +12,10 @@ from kb.accounts.roles import Right
 from kb.analytics import supervision
 from kb.analytics.export import to_csv
 from kb.analytics.supervision import Span
+from kb.tickets.standing import LEVEL_NAMES
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
 from kb.web.visitor import signed_in, visitor
-from kb.web.wording import LEVEL_NAMES, state_name, timestamp
+from kb.web.wording import state_name, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,9 +15,9 @@ from kb.notifications.quoting import IN_SUBJECT, MOST_QUOTED, quoted
 from kb.tickets.models import Ticket
 from kb.tickets.queue import FAR, View
 from kb.tickets.sla import clocks, round_of
-from kb.tickets.standing import ASKER, SYSTEM, Alarm, Level
+from kb.tickets.standing import ASKER, LEVEL_NAMES, SYSTEM, Alarm, Level
 from kb.tickets.triage import PRIORITY_NAMES, Category, Priority
-from kb.web.wording import ALARM_NAMES, LEVEL_NAMES, role_name
+from kb.web.wording import ALARM_NAMES, role_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,13 +15,12 @@ from kb.tickets.desk import choice_of
 from kb.tickets.draft import draft
 from kb.tickets.models import Attachment, Follower
 from kb.tickets.shares import MAX_TEXT
-from kb.tickets.standing import Level
+from kb.tickets.standing import LEVEL_NAMES, Level
 from kb.tickets.steps import STEPS, UNTIL, Sent, take
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
 from kb.web.downloads import download
 from kb.web.forms import clean, number_arg
 from kb.web.visitor import signed_in
-from kb.web.wording import LEVEL_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -54,6 +54,10 @@ class Level(StrEnum):
     MANAGER = "manager"
 
 
+LEVEL_NAMES = {Level.NONE: "", Level.SECOND: "二线", Level.MANAGER: "服务主管"}
+"""What people call them."""
+
+
 OPEN = frozenset({State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.WAITING})
 """States in which people still wait for an answer, so that others may join."""
 

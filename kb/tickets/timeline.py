@@ -10,9 +10,9 @@ from sqlalchemy.orm import joinedload
 
 from kb.tickets import lifecycle
 from kb.tickets.models import Attachment, Ticket, TicketEvent
-from kb.tickets.standing import ASKER, NEWS, SYSTEM, Alarm, Kind, Level
+from kb.tickets.standing import ASKER, LEVEL_NAMES, NEWS, SYSTEM, Alarm, Kind, Level
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
-from kb.web.wording import ALARM_NAMES, LEVEL_NAMES, event_name
+from kb.web.wording import ALARM_NAMES, event_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

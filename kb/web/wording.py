@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kb.accounts.roles import NAMES, Role
 from kb.tickets.lifecycle import PUBLIC_KINDS
-from kb.tickets.standing import Alarm, Kind, Level, State
+from kb.tickets.standing import Alarm, Kind, State
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -61,8 +61,6 @@ ALARM_NAMES = {
     Alarm.RESOLUTION_NEAR: "即将超过解决时限",
     Alarm.RESOLUTION_LATE: "已超过解决时限",
 }
-LEVEL_NAMES = {Level.NONE: "", Level.SECOND: "二线", Level.MANAGER: "服务主管"}
-"""What people call those who look at a ticket besides the agent who has it."""
 
 
 def public_kind(kind: str) -> str:

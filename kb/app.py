@@ -61,10 +61,12 @@ def create_app(services: Services) -> Flask:
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies)  # type: ignore[method-assign]
     origins.install(app, services)  # first, so that a registered site can read why it was refused
-    limits.install(app, config)
+    limits.install(app, config)  # before all that refuses, so that what is refused is counted too
+    origins.install_refusals(app, services)
     api_keys.install(app, services)
     visitors.install(app, services)
-    limits.install_for_callers(app, _whose)
+    limits.install_for_callers(app, config, _whose)
+    api_keys.install_scopes(app)
     authorisation.install(app)
     headers.install(app, config)
     errors.install(app)

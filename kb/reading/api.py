@@ -11,11 +11,13 @@ from werkzeug.http import parse_options_header
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.reading import contract
 from kb.reading.feedback import MAX_REASON, give
+from kb.reading.passes import with_passes
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.openapi import described
 from kb.web.visitor import sender, visitor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from flask.typing import ResponseReturnValue
@@ -45,10 +47,11 @@ def blueprint(services: Services) -> Blueprint:
     @views.get("/articles/<module>/<slug>")
     @described(contract.ARTICLE)
     def article(module: str, slug: str) -> ResponseReturnValue:
-        found = services.library.current().article(f"{module}/{slug}", visitor().audience)
+        published = services.library.current()
+        found = published.article(f"{module}/{slug}", visitor().audience)
         if found is None:
             raise NotFoundError("没有这篇文章。它可能改名或撤下了，搜一下你要找的内容。")
-        return jsonify(_whole(found, services.config.base_url))
+        return jsonify(_whole(found, services.config.base_url, lambda html: with_passes(html, published, services.config.secret_key, services.now())))
 
     @views.post("/feedback")
     @described(contract.FEEDBACK)
@@ -86,10 +89,11 @@ def _brief(article: Article, base_url: str) -> dict[str, Any]:
     }
 
 
-def _whole(article: Article, base_url: str) -> dict[str, Any]:
-    """Return an article in the form of the contract: what its HTML points to is on this host, wherever it is shown."""
+def _whole(article: Article, base_url: str, admit: Callable[[str], str]) -> dict[str, Any]:
+    """Return an article in the form of the contract: what its HTML points to is on this host, wherever it is shown. `admit` puts passes into HTML."""
     sections = [
-        {"anchor": one.anchor, "heading": one.heading, "level": one.level, "html": _LOCAL.sub(rf"\g<1>{base_url}/", one.html)} for one in article.sections
+        {"anchor": one.anchor, "heading": one.heading, "level": one.level, "html": _LOCAL.sub(rf"\g<1>{base_url}/", admit(one.html))}
+        for one in article.sections
     ]
     contents = [{"anchor": one.anchor, "heading": one.heading} for one in article.sections if one.anchor]
     return _brief(article, base_url) | {"sections": sections, "contents": contents}

@@ -6,11 +6,13 @@ from datetime import timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, redirect, render_template, send_file
+from flask import Blueprint, Response, redirect, render_template, request, send_file
 from sqlalchemy import func, select
 
+from indexer.published import EVERYONE
 from indexer.source import MEDIA_TYPES
 from kb.errors import NotFoundError
+from kb.reading import passes
 from kb.search.answerability import Verdict
 from kb.search.models import Intent
 from kb.web.visitor import visitor
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _POPULAR = 8
 _POPULAR_PERIOD = timedelta(days=30)
 _RELATED = 4
+_PICTURE_KEPT = 3600
+"""Seconds for which a browser may keep a picture."""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -61,11 +65,15 @@ def blueprint(services: Services) -> Blueprint:
 
     @views.get("/media/<module>/<name>")
     def media(module: str, name: str) -> ResponseReturnValue:
-        published = services.library.current()
+        published, picture = services.library.current(), f"{module}/{name}"
         path = _picture((published.folder / "media").resolve(), module, name)
-        if path is None or not published.shows(f"{module}/{name}", visitor().audience):
+        kept = _kept_for(services, published, picture)
+        if path is None or kept is None:
             raise NotFoundError("没有这张图片。")
-        response: Response = send_file(path, mimetype=MEDIA_TYPES[path.suffix.lower()], conditional=True, max_age=3600)
+        response: Response = send_file(path, mimetype=MEDIA_TYPES[path.suffix.lower()], conditional=True, max_age=kept)
+        if not published.shows(picture, EVERYONE):
+            response.cache_control.public = False  # what stands between us and one person's browser must not give it to the next
+            response.cache_control.private = True
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
@@ -75,6 +83,15 @@ def blueprint(services: Services) -> Blueprint:
         return redirect("/static/icon.svg", 301)
 
     return views
+
+
+def _kept_for(services: Services, published: Published, picture: str) -> int | None:
+    """Return for how many seconds the browser of whoever asks may keep a picture, None when they may not see it: neither for who they are nor by a pass."""
+    if published.shows(picture, visitor().audience):
+        return _PICTURE_KEPT
+    now = services.now()
+    ends = passes.until(services.config.secret_key, picture, request.args.get(passes.NAME, ""), now)
+    return None if ends is None else int((ends - now).total_seconds())
 
 
 def _picture(folder: Path, module: str, name: str) -> Path | None:

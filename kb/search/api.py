@@ -9,6 +9,7 @@ from flask import Blueprint, jsonify, request
 
 from indexer.published import EVERYONE
 from kb.errors import InvalidRequestError
+from kb.reading.passes import with_passes
 from kb.search import contract
 from kb.search.answer import answer, as_json
 from kb.search.answerability import Verdict
@@ -48,7 +49,10 @@ def blueprint(services: Services) -> Blueprint:
         published = services.library.current()
         said = asked_answer(published, limit=number_arg("limit", 10, 1, 50))
         public = services.public_replies.matching(published, said.question.text, visitor().audience) if said.verdict is not Verdict.EMPTY else None
-        return jsonify(as_json(said, services.config.base_url) | ({"reply": _reply_json(public)} if public else {}))
+        body = as_json(said, services.config.base_url)
+        if "answer" in body:
+            body["answer"] = with_passes(body["answer"], published, services.config.secret_key, services.now())
+        return jsonify(body | ({"reply": _reply_json(public)} if public else {}))
 
     @views.post("/intents")
     @described(contract.INTENT)

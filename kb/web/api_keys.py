@@ -28,11 +28,12 @@ _USED_EVERY = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The server of a site. `sub`: the site's id of the person on whose behalf it speaks, "" for nobody's."""
+    """The server of a site. `sub`: the site's id of the person on whose behalf it speaks, "" for nobody's. `scopes`: what its key is good for."""
 
     key: int
     site: SiteInForce
     sub: str
+    scopes: frozenset[str]
 
     @property
     def person(self) -> str:
@@ -41,13 +42,25 @@ class Caller:
 
 
 def install(app: Flask, services: Services) -> None:
-    """Find out before each request to the API whether a server asks, and refuse it what its key is not good for."""
+    """Find out before each request to the API whether a server asks, and refuse a key that is not in force."""
 
     @app.before_request
     def _look() -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if request.path.startswith(f"{PREFIX}/") and scheme.lower() == "bearer" and server_keys.looks_like_one(key):
             g.server = _admitted(services, key)
+
+
+def install_scopes(app: Flask) -> None:
+    """Refuse a server what its key is not good for. To be installed after callers are counted, so that such a call counts as the key's."""
+
+    @app.before_request
+    def _require() -> None:
+        operation, server = operation_of(current_app, request.endpoint), caller()
+        if operation is None or server is None or operation.any_key or operation.scope in server.scopes:
+            return
+        needed = operation.scope.value if operation.scope else "of no kind"
+        raise InvalidRequestError("missing_scope", f"this server key lacks the scope {needed} that {request.method} {request.path[:80]} needs", 403)
 
 
 def caller() -> Caller | None:
@@ -57,7 +70,7 @@ def caller() -> Caller | None:
 
 
 def _admitted(services: Services, given: str) -> Caller:
-    """Return whose key this is. Raises InvalidRequestError 401 for a key that is not in force, 403 for what it is not good for, 400 for what is no person."""
+    """Return whose key this is. Raises InvalidRequestError 401 for a key that is not in force, 403 for one in a page, 400 for what is no person."""
     if "Origin" in request.headers:
         raise InvalidRequestError("key_in_page", "a server key came from a page, where everybody can read it: revoke it, and sign identities instead", 403)
     now, presented = services.now(), server_keys.read(given)
@@ -67,16 +80,12 @@ def _admitted(services: Services, given: str) -> Caller:
         site = services.sites.current().by_name.get(key.site_name) if key is not None and known else None
         if key is None or site is None:
             raise InvalidRequestError("bad_server_key", "this server key is not in force: make one with kb site server-key add or at /admin/sites", 401)
-        operation = operation_of(current_app, request.endpoint)
-        if operation is not None and (operation.scope is None or operation.scope not in key.scopes):
-            needed = operation.scope.value if operation.scope else "of no kind"
-            raise InvalidRequestError("missing_scope", f"this server key lacks the scope {needed} that {request.method} {request.path[:80]} needs", 403)
         unused = key.used_at is None or not timedelta() <= now - key.used_at < _USED_EVERY
-        id_ = key.id
+        id_, scopes = key.id, frozenset(key.scopes)
     if unused:
         with services.db.write() as session:
             session.get_one(ServerKey, id_).used_at = now
-    return Caller(id_, site, _sub())
+    return Caller(id_, site, _sub(), scopes)
 
 
 def _sub() -> str:

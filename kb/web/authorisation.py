@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Gate(StrEnum):
-    """Who may open what needs no right: everybody, or whoever has signed in. Whatever else they must hold (a ticket's secret address) its view looks at."""
+    """Who may open what needs no right: everybody, or whoever has signed in.
+
+    Whatever else they must hold (a ticket's secret address, a picture's pass) its view looks at.
+    """
 
     PUBLIC = "public"
     SIGNED_IN = "signed_in"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import request
 
 from kb.web import authorisation
+from kb.web.origins import VISITOR
 from kb.web.visitor import visitor
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def install(app: Flask, config: Config) -> None:
             "Permissions-Policy": _PERMISSIONS,
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "cross-origin" if request.endpoint == "static" else "same-origin",  # a frame in a sandbox is of no origin
-            "Cache-Control": "no-store" if _personal() else "no-cache",
+            "Cache-Control": "private, no-store" if _personal() else "no-cache",
         }
         if config.secure:
             defaults["Strict-Transport-Security"] = "max-age=31536000"
@@ -60,7 +61,10 @@ def install(app: Flask, config: Config) -> None:
 def _personal() -> bool:
     """Tell whether an answer is for one person's eyes.
 
-    So is all that is not open to everybody, what is so under an address that only one person has, and what a site's people are shown.
+    So is all that is not open to everybody, what is so under an address that only one person has, what a site's people are shown, and what the API says
+    to whoever says who they are, a refusal too.
     """
     addressed = request.path.startswith(_PERSONAL) or "i" in request.args
-    return addressed or not authorisation.is_public() or visitor().site is not None
+    found, known = visitor(), any(name in request.headers for name in ("Authorization", VISITOR))
+    told = request.path.startswith("/api/") and (known or found.staff is not None or found.site is not None)
+    return addressed or told or not authorisation.is_public()

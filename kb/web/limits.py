@@ -1,6 +1,6 @@
 """Floods are cut per address; generously, since a whole company may sit behind one. Over the API each caller is counted too, and told how much is left.
 
-What becomes a ticket is limited per person elsewhere.
+Whatever is refused counts like what is answered. What becomes a ticket is limited per person elsewhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hmac
 import time
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import request
 from flask_limiter import Limit, Limiter
@@ -37,10 +37,14 @@ OF_A_PERSON = {"search_api.search": 60, "search_api.suggest": 600, "search_api.s
 OTHERWISE = 120
 OF_A_KEY = 600
 """Requests of one server key in a minute, to all addresses together."""
+OF_NOBODY = 0.5
+"""Share of an address's requests that may come to the API from who says nothing of who they are: a script that runs wild leaves pages to its colleagues."""
+_HOW: Any = {"storage_uri": "memory://", "strategy": "moving-window", "request_identifier": lambda: request.endpoint or "nowhere"}
+"""How is counted: what leads nowhere too."""
 
 
 def install(app: Flask, config: Config) -> None:
-    """Count requests of one address in this process, and bound bodies."""
+    """Count requests of one address in this process, and bound bodies. To be installed before all that refuses."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
 
@@ -55,28 +59,35 @@ def install(app: Flask, config: Config) -> None:
                 "too_large", "这些文件加起来太大了，一个也没有添加：每个文件 5 MB 以内，最多 5 个。请返回上一页，去掉大的或分几次添加。", 413
             )
 
-    limiter = Limiter(
-        get_remote_address, app=app, application_limits=[f"{config.requests_per_minute} per minute"], storage_uri="memory://", strategy="moving-window"
-    )
+    limiter = Limiter(get_remote_address, app=app, application_limits=[f"{config.requests_per_minute} per minute"], **_HOW)
     limiter.request_filter(_is_health_check)
+    _tell_of(app, limiter)
 
 
-def install_for_callers(app: Flask, whose: Callable[[], str]) -> None:
+def install_for_callers(app: Flask, config: Config, whose: Callable[[], str]) -> None:
     """Count what each caller of the API does in this process, and tell them how much is left. `whose` returns who calls, "" for nobody.
 
-    To be installed after what finds out who calls.
+    To be installed after what finds out who calls. Who was refused before anybody knew who calls is told how much is left to their address.
     """
 
     def bucket() -> str:
-        return f"{whose()} {_kind(whose())}"
+        who = whose()
+        return f"{who} {_kind(who)}" if who else f"address {get_remote_address()}"
 
-    allowed = Limit(lambda: f"{_allowed(whose())} per minute", key_function=bucket, exempt_when=lambda: not _is_counted(whose()), shared=True, scope="callers")
-    limiter = Limiter(bucket, app=app, default_limits=[allowed], storage_uri="memory://", strategy="moving-window", key_prefix="callers")
+    def allowed() -> str:
+        return f"{_allowed(who) if (who := whose()) else max(1, int(OF_NOBODY * config.requests_per_minute))} per minute"
+
+    limit = Limit(allowed, key_function=bucket, exempt_when=lambda: not _is_api(), shared=True, scope="callers")
+    _tell_of(app, Limiter(bucket, app=app, default_limits=[limit], key_prefix="callers", **_HOW))
+
+
+def _tell_of(app: Flask, limiter: Limiter) -> None:
+    """Say in the API's answers how much is left, unless what was installed later has said so: it is asked first, and knows more of who calls."""
 
     @app.after_request
     def _tell(response: Response) -> Response:
         limit = limiter.current_limit
-        if limit is not None:
+        if limit is not None and _is_api() and "RateLimit-Limit" not in response.headers:
             rest = min(max(1, ceil(limit.reset_at - time.time())), limit.limit.get_expiry())
             response.headers.update({"RateLimit-Limit": limit.limit.amount, "RateLimit-Remaining": limit.remaining, "RateLimit-Reset": rest})
             if limit.breached:
@@ -84,8 +95,8 @@ def install_for_callers(app: Flask, whose: Callable[[], str]) -> None:
         return response
 
 
-def _is_counted(who: str) -> bool:
-    return bool(who) and request.path.startswith("/api/v1/")
+def _is_api() -> bool:
+    return request.path.startswith("/api/")
 
 
 def _kind(who: str) -> str:

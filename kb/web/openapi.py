@@ -49,7 +49,7 @@ class Operation:
 
     `scope`: what a server's key must be good for, None where none gets in. `personal`: it is about the person who asks, who therefore has to say who they
     are. `query` and `path` are schemas by name, `form` is the schema of a multipart form. `refused`: statuses of errors besides those of every address.
-    `keyed`: it takes an Idempotency-Key.
+    `keyed`: it takes an Idempotency-Key. `any_key`: a server's key of whatever scope gets in.
     """
 
     summary: str
@@ -63,6 +63,7 @@ class Operation:
     refused: tuple[int, ...] = ()
     keyed: bool = False
     personal: bool = False
+    any_key: bool = False
 
 
 def text(words: str, *, most: int | None = None, example: str | None = None, one_of: tuple[str, ...] = ()) -> Schema:
@@ -131,6 +132,7 @@ _LIMITS = {
 }
 _SCHEMES = {
     "site": {"type": "apiKey", "in": "header", "name": "X-Zhida-Site", "description": "The public name of the site that embeds us."},
+    "siteInQuery": {"type": "apiKey", "in": "query", "name": "site", "description": "The same, of a page whose browser need not ask before it sends."},
     "visitor": {
         "type": "apiKey",
         "in": "header",
@@ -164,7 +166,7 @@ def blueprint(base_url: str) -> Blueprint:
     views = Blueprint("openapi", __name__, url_prefix=PREFIX)
 
     @views.get("/openapi.json")
-    @described(Operation("This description", {200: Answer("OpenAPI 3.1.", {"type": "object"})}, scope=None))
+    @described(Operation("This description", {200: Answer("OpenAPI 3.1.", {"type": "object"})}, scope=None, any_key=True))
     def description() -> ResponseReturnValue:
         response = jsonify(document(current_app, base_url))
         response.add_etag()
@@ -252,6 +254,10 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
     ways: list[dict[str, list[str]]] = [{"site": [], "visitor": []}, {"site": [], "identity": []}]
     if not operation.personal:
         ways.insert(0, {})
+        if operation.body is None:
+            ways.insert(1, {"siteInQuery": []})
+    if operation.any_key:
+        return [*ways, {"serverKey": []}]
     return ways if operation.scope is None else [*ways, {"serverKey": [operation.scope.value]}]
 
 

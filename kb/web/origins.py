@@ -1,4 +1,7 @@
-"""Which pages may speak to the API: our own, and those of registered sites. A site's pages name it in `X-Zhida-Site`."""
+"""Which pages may speak to the API: our own, and those of registered sites. A site's pages name it in `X-Zhida-Site`, or as `?site=`.
+
+A GET with the name in its address and no header of ours is one that a browser sends without asking first.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from kb.widget.sites import SiteInForce
 
 SITE = "X-Zhida-Site"
+SITE_IN_QUERY = "site"
 VISITOR = "X-Zhida-Visitor"
 TOLD_TO_ALL = "/api/v1/site"
 """What says nothing about anybody, so that every page may read it: there a developer reads why a page of theirs is refused."""
@@ -36,16 +40,12 @@ def site() -> SiteInForce | None:
 
 
 def install(app: Flask, services: Services) -> None:
-    """Refuse foreign pages' writes, answer registered sites' preflights, and let registered sites read what the API says (without cookies)."""
+    """Let registered sites read whatever the API says (without cookies), and caches tell their answers apart. To be installed before all that refuses."""
 
     @app.before_request
-    def _check() -> Response | None:
-        if not request.path.startswith("/api/"):
-            return None
-        if request.method == "OPTIONS" and not same_origin(services.config):
-            return _preflight(services)
-        _admit(services)
-        return None
+    def _note() -> None:
+        if request.path.startswith("/api/") and not same_origin(services.config) and _is_registered(services):
+            g.registered_origin = request.headers["Origin"]
 
     @app.after_request
     def _allow(response: Response) -> Response:
@@ -56,6 +56,19 @@ def install(app: Flask, services: Services) -> None:
                 response.headers["Access-Control-Allow-Origin"] = allowed
                 response.headers["Access-Control-Expose-Headers"] = ", ".join(_MAY_READ)
         return response
+
+
+def install_refusals(app: Flask, services: Services) -> None:
+    """Refuse foreign pages' writes, and answer registered sites' preflights."""
+
+    @app.before_request
+    def _check() -> Response | None:
+        if not request.path.startswith("/api/"):
+            return None
+        if request.method == "OPTIONS" and not same_origin(services.config):
+            return _preflight(services)
+        _admit(services)
+        return None
 
 
 def _preflight(services: Services) -> Response:
@@ -74,10 +87,9 @@ def _preflight(services: Services) -> Response:
 
 def _admit(services: Services) -> None:
     """Look at where a request comes from and which site it names. Raises InvalidRequestError 403 when the two do not belong together."""
-    ours, name = same_origin(services.config), request.headers.get(SITE)
+    ours, name = same_origin(services.config), _named()
     if name is not None:
         named = services.sites.current().by_name.get(name)
-        _is_registered(services)
         if named is None:
             raise InvalidRequestError("unknown_site", f"there is no site {name[:40]!r} in use; its name is the one that kb site add and /admin/sites show", 403)
         if not ours and request.headers["Origin"] not in named.origins:
@@ -90,13 +102,18 @@ def _admit(services: Services) -> None:
         raise InvalidRequestError("unknown_site", f"this page is registered, but the request does not say as which site: send {SITE} (data-kb of the tag)", 403)
 
 
+def _named() -> str | None:
+    """Return the site that a request names, None when it names none. Raises InvalidRequestError 400 when it names several."""
+    names = {*request.headers.getlist(SITE), *request.args.getlist(SITE_IN_QUERY)}
+    if len(names) > 1:
+        raise InvalidRequestError("two_sites", f"{SITE} and ?{SITE_IN_QUERY}= name different sites: send one of them, or the same name twice")
+    return names.pop() if names else None
+
+
 def _is_registered(services: Services) -> bool:
-    """Tell whether a request comes from a page of some site, and let that page read the answer."""
+    """Tell whether a request comes from a page of some site."""
     origin = request.headers.get("Origin")
-    if origin not in services.config.widget_origins and origin not in services.sites.current().origins:
-        return False
-    g.registered_origin = origin
-    return True
+    return origin in services.config.widget_origins or origin in services.sites.current().origins
 
 
 def _foreign(what: str) -> InvalidRequestError:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -137,7 +140,8 @@ def test_the_table_of_limits_is_that_of_the_program(services):
     known = limits.OF_A_PERSON
     suggestions = known["search_api.suggest"]
     assert known["search_api.suggestions"] == suggestions
-    assert rows == [limits.OF_A_KEY, known["search_api.search"], suggestions, limits.OTHERWISE, services.config.requests_per_minute]
+    of_address = services.config.requests_per_minute
+    assert rows == [limits.OF_A_KEY, known["search_api.search"], suggestions, limits.OTHERWISE, limits.OF_NOBODY * of_address, of_address]
     assert f"the first {webhooks.MOST_PEOPLE} of" in DOC
 
 
@@ -147,3 +151,10 @@ def test_every_code_of_the_document_is_one_that_the_program_answers():
     codes = {code for row in re.findall(r"^\| \d+ \| (.+?) \|", table, re.MULTILINE) for code in re.findall(r"`(\w+)`", row)}
     assert len(codes) >= 18
     assert {code for code in codes if f'"{code}"' not in sources} == set()
+
+
+def test_a_program_whose_json_is_broken_is_told_so_and_not_sent_back_to_a_page(live):
+    broken = urllib.request.Request(f"{live.url}/api/v1/intents", b"{", {"Content-Type": "application/json"})  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(broken)  # noqa: S310 - our own address
+    assert json.load(refused.value)["error"] == {"code": "bad_request", "message": "the body is no JSON: it is cut off, or not encoded as UTF-8 JSON"}

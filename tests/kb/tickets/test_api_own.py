@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 
 import pytest
@@ -146,3 +147,11 @@ def test_an_article_that_a_site_does_not_show_is_not_named_to_its_people(page, s
     (reply,) = page.get(f"/api/v1/tickets/{token}", headers=HERS).json["replies"]
     assert (reply["text"], reply["article"], reply["url"]) == ("见文章", "", None)
     assert ask(page, "发票查验失败怎么办", HIS).json["verdict"] != "answered", "what is not shown answers nothing"
+
+
+def test_a_file_of_ones_own_opens_by_its_address_alone(page, app):
+    """A link sends no header: the address holds the ticket's secret."""
+    token = ask(page, "打印机卡纸怎么处理", HERS).json["ticket"]["token"]
+    sent = {"file": (io.BytesIO(b"number,amount\n1,20\n"), "list.csv")}
+    url = page.post(f"/api/v1/tickets/{token}/files", data=sent, headers=HERS).json["file"]["url"]
+    assert app.test_client().get(url.removeprefix("http://localhost")).data == b"number,amount\n1,20\n"

@@ -84,7 +84,8 @@ def test_a_flood_is_told_to_wait_on_pages_and_in_the_api_but_never_by_the_health
     assert (page.status_code, answer.status_code) == (429, 429)
     assert "等一分钟" in read(page.text).text
     assert answer.json["error"]["code"] == "too_many_requests"
-    assert page.headers["Retry-After"] == answer.headers["Retry-After"] == "60"
+    assert page.headers["Retry-After"] == "60"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
 
 

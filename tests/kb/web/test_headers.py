@@ -53,22 +53,33 @@ def test_no_page_needs_inline_script_or_style(asker, read, path):
 
 @pytest.mark.parametrize("path", ["/mine", "/desk", "/analytics", "/account", "/admin", "/sign-in", "/forgot", "/search?q=发票&i=abc"])
 def test_what_is_for_one_persons_eyes_is_never_kept(administrator, path):
-    assert administrator.get(path).headers["Cache-Control"] == "no-store"
+    assert administrator.get(path).headers["Cache-Control"] == "private, no-store"
 
 
 def test_what_a_sites_people_are_shown_is_never_kept(asker, services):
     with services.db.write() as session:
         registering.add(session, "老周", "travel", Terms(("https://travel.example.com",)), [], services.now())
     services.sites.look()
-    assert asker.get("/api/v1/search?q=发票", headers={"X-Zhida-Site": "travel"}).headers["Cache-Control"] == "no-store"
+    assert asker.get("/api/v1/search?q=发票", headers={"X-Zhida-Site": "travel"}).headers["Cache-Control"] == "private, no-store"
     assert asker.get("/api/v1/search?q=发票").headers["Cache-Control"] == "no-cache"
+
+
+def test_what_the_api_says_to_whoever_says_who_they_are_is_never_kept_even_a_refusal(asker, editor, embedded):
+    path = "/api/v1/articles"
+    said = [{"Authorization": "Bearer x.y.z"}, {"Authorization": "Bearer zk_"}, {"X-Zhida-Visitor": "0" * 32}, {"X-Zhida-Site": "gone", "X-Zhida-Visitor": "x"}]
+    for headers in (*said, embedded("articles:read"), embedded("search")):
+        answer = asker.get(path, headers=headers)
+        assert answer.headers["Cache-Control"] == "private, no-store", headers
+        assert "Origin" in answer.headers["Vary"]
+    assert editor.get(path).headers["Cache-Control"] == "private, no-store", "they read what is not for everyone"
+    assert asker.get(path).headers["Cache-Control"] == "no-cache"
 
 
 def test_a_ticket_page_is_neither_kept_nor_named_to_other_sites(asker, ticket):
     answer = asker.get(ticket["path"])
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "private, no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert asker.get(f"/api/v1/tickets/{ticket['token']}").headers["Cache-Control"] == "no-store"
+    assert asker.get(f"/api/v1/tickets/{ticket['token']}").headers["Cache-Control"] == "private, no-store"
 
 
 def test_pages_are_asked_for_again_and_static_files_are_kept_under_the_name_of_their_content(asker, read):

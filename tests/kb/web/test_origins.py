@@ -262,3 +262,36 @@ def test_pages_know_no_sites(sited):
         answer = sited.get(path, headers=_from("gone", "https://evil.example"))
         assert answer.status_code == 200
         assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_site_may_be_named_in_the_address_with_the_same_outcome_and_the_same_words(sited):
+    """A GET without headers of ours is sent by a browser without asking first."""
+    for name in ("travel", "hr", "gone", "", "../hr"):
+        for origin in (TRAVEL, "https://hr.example.com", "https://evil.example", "http://localhost", None):
+            for path in (*READS, "/api/v1/site", "/api/v1/articles", "/api/v1/tickets"):
+                in_header = sited.get(path, headers=_from(name, origin))
+                in_query = sited.get(f"{path}{'&' if '?' in path else '?'}site={name}", headers={} if origin is None else {"Origin": origin})
+                assert (in_query.status_code, in_query.json) == (in_header.status_code, in_header.json), (name, origin, path)
+                assert in_query.headers.get("Access-Control-Allow-Origin") == in_header.headers.get("Access-Control-Allow-Origin")
+                assert in_query.headers["Cache-Control"] == in_header.headers["Cache-Control"]
+                assert "Origin" in in_query.headers["Vary"]
+            posted = [
+                sited.post(f"/api/v1/intents{query}", json=ASKED, headers=headers | ({} if origin is None else {"Origin": origin}))
+                for query, headers in ((f"?site={name}", {}), ("", {"X-Zhida-Site": name}))
+            ]
+            assert posted[0].json.get("error") == posted[1].json.get("error")
+
+
+def test_two_names_of_one_site_are_one_and_of_two_are_refused(sited):
+    assert sited.get(f"{READS[0]}&site=travel", headers=_from("travel")).status_code == 200
+    for path, headers in ((f"{READS[0]}&site=hr", _from("travel")), (f"{READS[0]}&site=hr&site=travel", {"Origin": TRAVEL})):
+        answer = sited.get(path, headers=headers)
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "two_sites")
+        assert answer.headers["Access-Control-Allow-Origin"] == TRAVEL
+
+
+def test_a_name_in_the_address_says_nothing_of_who_asks(sited):
+    answer = sited.get(f"{READS[0]}&site=hr&visitor={'0' * 32}&access_token=x.y.z", headers={"Origin": "https://hr.example.com"})
+    assert answer.json["error"]["code"] == "no_identity"
+    forged = sited.get(f"{READS[0]}&site=hr", headers={"Origin": "https://hr.example.com", "Authorization": "Bearer x.y.z"})
+    assert forged.json["error"]["code"] == "bad_identity"

@@ -52,10 +52,62 @@ def test_a_server_key_is_counted_over_all_its_people_and_addresses(program, embe
     assert program.get(SEARCH, headers=embedded("search")).status_code == 200, "another key is another caller"
 
 
-def test_who_says_nothing_about_themselves_is_counted_by_address_only(program):
-    answers = [program.get(SEARCH) for _ in range(5)]
-    assert {answer.status_code for answer in answers} == {200}
-    assert "RateLimit-Limit" not in answers[0].headers
+@pytest.fixture
+def line(services_with, app_of, monkeypatch):
+    """Programs at one address, which may ask ten times in a minute, half of it without saying who they are."""
+    monkeypatch.setattr(limits, "OF_A_KEY", 4)
+    services = services_with(requests_per_minute=10)
+    return services, app_of(services).test_client()
+
+
+def test_who_says_nothing_about_themselves_has_half_of_the_address_and_leaves_the_rest_to_others(line):
+    _, client = line
+    answers = [client.get(SEARCH) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert [rate(answer) for answer in answers] == [[5, rest] for rest in (4, 3, 2, 1, 0, 0)]
+    assert answers[5].headers["Retry-After"] == answers[5].headers["RateLimit-Reset"]
+    assert client.get(SEARCH, environ_base={"REMOTE_ADDR": "203.0.113.8"}).status_code == 200, "another address"
+    assert client.get("/search?q=发票").status_code == 200, "a page"
+    assert client.get(SEARCH, headers=HERS).status_code == 200, "somebody"
+
+
+REFUSED = {
+    "a page of no site": ("post", "/api/v1/intents", {"Origin": "https://evil.example"}, 403),
+    "no such site": ("get", f"{SEARCH}&site=gone", {}, 403),
+    "a forged identity": ("get", SEARCH, {"X-Zhida-Site": "travel", "Authorization": "Bearer x.y.z"}, 401),
+    "a made-up key": ("get", SEARCH, {"Authorization": "Bearer zk_1_x"}, 401),
+    "an address that leads nowhere": ("get", "/api/v1/nowhere", {}, 404),
+    "what is not done there": ("put", SEARCH, {}, 405),
+    "no such article": ("get", "/api/v1/articles/no/such", {}, 404),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_is_refused_counts_and_says_how_much_is_left(line, embedded_in, why):
+    services, client = line
+    embedded_in(services)
+    method, path, headers, status = REFUSED[why]
+    answers = [client.open(path, method=method, headers=headers) for _ in range(11)]
+    assert answers[0].status_code == status
+    left = rate(answers[0])
+    assert left in ([10, 9], [5, 4])
+    assert [answer.status_code for answer in answers] == [status] * left[0] + [429] * (11 - left[0])
+    assert {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"} <= {name for name, _ in answers[-1].headers}
+
+
+def test_what_a_key_may_not_do_counts_as_the_keys(line, embedded_in):
+    services, client = line
+    headers = embedded_in(services)("search")
+    assert [client.get("/api/v1/tickets", headers=headers).status_code for _ in range(5)] == [403] * 4 + [429]
+    assert client.get(SEARCH, headers=headers).status_code == 429
+
+
+def test_the_page_of_a_site_reads_that_its_address_asked_too_much(line, embedded_in):
+    services, client = line
+    embedded_in(services)
+    answers = [client.get(f"{SEARCH}&site=travel", headers={"Origin": "https://travel.example.com"}) for _ in range(11)]
+    assert {answer.headers["Access-Control-Allow-Origin"] for answer in answers} == {"https://travel.example.com"}
+    assert answers[-1].json["error"]["code"] == "too_many_requests"
 
 
 def test_pages_are_not_counted(program):

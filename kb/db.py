@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import OperationalError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The last migration: written here too, so that a database of this version is known without loading alembic, which takes an eighth of a second."""
 _BUSY = 5000
 """Milliseconds for which SQLite waits for a lock."""

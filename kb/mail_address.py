@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 LONGEST = 200
@@ -26,6 +27,11 @@ def address_in(text: str) -> str:
         if is_address(address := f"{name}@{domain.rstrip('.').lower()}"):
             return address
     return ""
+
+
+def digest(address: str) -> str:
+    """Return what stands for an address, in whatever capitals, where the address itself is not to be read: 16 hexadecimal digits."""
+    return hashlib.sha256(address.lower().encode()).hexdigest()[:16]
 
 
 def shortened(address: str) -> str:

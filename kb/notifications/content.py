@@ -15,7 +15,10 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a letter says, before it is plain text or HTML. `said` is an agent's own words, kept line by line; `why` tells why somebody gets it."""
+    """What a letter says, before it is plain text or HTML. `said` is an agent's own words, kept line by line; `why` tells why somebody gets it.
+
+    `leave` and `leave_all` are what the links are called that end such letters, and all to an address that somebody only wrote down; "" for none.
+    """
 
     subject: str
     lead: str
@@ -25,3 +28,4 @@ class Content:
     facts: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     leave: str = ""
+    leave_all: str = ""

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from kb.accounts.identity import subject_of
 from kb.accounts.models import User
+from kb.mail_address import digest
 from kb.mailer import MAIL
 from kb.notifications import muting, spreading
 from kb.notifications.asker_letters import AskerLetters
@@ -75,7 +76,7 @@ class Writer:
             way = _way(session, share, message)
             if way is None:
                 return None
-            about = Subject(share=message.follower_id, address=muting.digest(message.address))
+            about = Subject(share=message.follower_id, address=digest(message.address))
             content = self._to_askers.write(session, topic, share, event, published, now, proven=way.proven)
         elif message.user_id is not None:
             user = session.get_one(User, message.user_id)
@@ -87,10 +88,11 @@ class Writer:
         return self._outgoing(message, notice, content, about) if content is not None else None
 
     def _outgoing(self, message: Message, notice: Notice, content: Content, about: Subject | None) -> Outgoing:
-        unsubscribe = f"{self._base_url}/unsubscribe/{muting.token(self._secret_key, about)}" if about is not None else ""
+        unsubscribe = self._ending(about) if about is not None else ""
+        ending_all = self._ending(Subject(address=digest(message.address))) if content.leave_all else ""
         if message.channel == MAIL:
-            text = self._text.render(content=content, unsubscribe=unsubscribe)
-            html = self._html.render(content=content, unsubscribe=unsubscribe, subject=content.subject)
+            text = self._text.render(content=content, unsubscribe=unsubscribe, ending_all=ending_all)
+            html = self._html.render(content=content, unsubscribe=unsubscribe, ending_all=ending_all, subject=content.subject)
         else:
             text, html = "\n".join(filter(None, [content.lead, content.said, *content.facts])), ""
         url = content.links[0].url if content.links else ""
@@ -101,6 +103,10 @@ class Writer:
         ticket = f"T-{notice.ticket_number}" if notice.ticket_number is not None else ""
         return Outgoing(message.message_id, message.address, notice.kind, letter, sub, site, ticket)
 
+    def _ending(self, about: Subject) -> str:
+        """Return the address at which somebody ends letters about something."""
+        return f"{self._base_url}/unsubscribe/{muting.token(self._secret_key, about)}"
+
 
 def _way(session: Session, share: Follower, message: Message) -> Way | None:
     """Return the way by which somebody is to be reached where this message goes; None when they are not any more, or do not want to be."""
@@ -110,7 +116,8 @@ def _way(session: Session, share: Follower, message: Message) -> Way | None:
     user = session.get(User, account) if account is not None else None
     accounts = {user.id: user} if user is not None else {}
     ways = spreading.ways_to(share.person, share.contact, accounts, hook=True)
-    return next((way for way in ways if (way.channel, way.address) == (message.channel, message.address)), None)
+    way = next((way for way in ways if (way.channel, way.address) == (message.channel, message.address)), None)
+    return way if way is None or way.proven or not spreading.wanting_none(session, [way.address]) else None
 
 
 def _about(topic: Topic, user: User, notice: Notice) -> Subject | None:

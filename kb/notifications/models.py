@@ -70,6 +70,15 @@ class Message(Base):
     error: Mapped[str] = mapped_column(String(400), default="")
 
 
+class MutedAddress(Base):
+    """A mail address that wants nothing from us, whoever writes it down as their contact; only its digest is kept. Mail to an account goes on."""
+
+    __tablename__ = "muted_addresses"
+
+    digest: Mapped[str] = mapped_column(String(16), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+
+
 class Mute(Base):
     """An agent who wants no more messages about one ticket."""
 

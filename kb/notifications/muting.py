@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from itsdangerous import BadData, URLSafeSerializer
+from sqlalchemy import delete
 
 from kb.accounts.models import User
 from kb.errors import NotFoundError
-from kb.notifications.models import Mute
+from kb.mail_address import digest
+from kb.notifications.models import Mute, MutedAddress
 from kb.notifications.spreading import account_of, onward, ways_to
 from kb.tickets.models import Follower
 
@@ -26,18 +27,14 @@ _PURPOSE = "unsubscribe"
 class Subject:
     """What messages are about: a person's share in a ticket (`share`), or for an agent one ticket, or (number 0) what is about to be late.
 
-    `address`: a digest of where messages about a share went. Whoever got one by a mistake ends what goes there, and nothing else.
+    `address`: a digest of where messages about a share went. Whoever got one by a mistake ends what goes there, and nothing else. With neither share nor
+    `user` it is all that goes to that address because somebody wrote it down.
     """
 
     share: int = 0
     user: int = 0
     number: int = 0
     address: str = ""
-
-
-def digest(address: str) -> str:
-    """Return what stands for an address in a link: it tells nobody the address."""
-    return hashlib.sha256(address.lower().encode()).hexdigest()[:16]
 
 
 def token(secret_key: str, subject: Subject) -> str:
@@ -59,6 +56,8 @@ def mute(session: Session, subject: Subject, now: datetime) -> None:
     if subject.share:
         for share in _shares(session, subject):
             share.muted_at = share.muted_at or now
+    elif not subject.user:
+        session.merge(MutedAddress(digest=subject.address, at=now))
     elif subject.number:
         _account(session, subject)
         session.merge(Mute(user_id=subject.user, ticket_number=subject.number, at=now))
@@ -71,6 +70,8 @@ def unmute(session: Session, subject: Subject) -> None:
     if subject.share:
         for share in _shares(session, subject):
             share.muted_at = None
+    elif not subject.user:
+        session.execute(delete(MutedAddress).where(MutedAddress.digest == subject.address))
     elif subject.number:
         _account(session, subject)
         stored = session.get(Mute, (subject.user, subject.number))
@@ -85,8 +86,22 @@ def muted(session: Session, subject: Subject) -> bool:
     if subject.share:
         shares = _shares(session, subject)
         return not shares or shares[-1].muted_at is not None
+    if not subject.user:
+        return session.get(MutedAddress, subject.address) is not None
     account = _account(session, subject)
     return session.get(Mute, (subject.user, subject.number)) is not None if subject.number else account.quiet
+
+
+def everything(session: Session, subject: Subject) -> Subject | None:
+    """Return all that goes where messages about a share went, to be ended at once; None where that is the mail of an account, which has its own settings."""
+    if not subject.address:
+        return None
+    if subject.share:
+        last = onward(session, session.get_one(Follower, subject.share))
+        user = session.get(User, account_of(last.person) or 0)
+        if user is not None and digest(user.mail) == subject.address:
+            return None
+    return Subject(address=subject.address)
 
 
 def _shares(session: Session, subject: Subject) -> list[Follower]:

@@ -118,11 +118,23 @@ def unsubscribing(services: Services) -> Blueprint:
         return _shown(token, done=True)
 
     def _shown(token: str, *, done: bool = False) -> Response:
-        subject = muting.read(services.config.secret_key, token)
+        key = services.config.secret_key
+        subject = muting.read(key, token)
         with services.db.read() as session:
-            muted = muting.muted(session, subject)
+            muted, everything = muting.muted(session, subject), muting.everything(session, subject)
+            if everything is not None and muting.muted(session, everything):
+                subject, muted = everything, True
             page = Response(
-                render_template("notifications/unsubscribe.html", token=token, muted=muted, done=done, what=_what(session, subject), asker=bool(subject.share))
+                render_template(
+                    "notifications/unsubscribe.html",
+                    token=muting.token(key, subject),
+                    muted=muted,
+                    done=done,
+                    what=_what(session, subject),
+                    asker=not subject.user,
+                    whole=subject == everything,
+                    everything=muting.token(key, everything) if everything is not None else "",
+                )
             )
         page.headers["Referrer-Policy"] = "no-referrer"
         page.headers["Cache-Control"] = "no-store"
@@ -169,4 +181,6 @@ def _what(session: Session, subject: Subject) -> str:
     if subject.share:
         share = session.get(Follower, subject.share)
         return f"提问 {share.ticket.name} " if share is not None else "这个提问"
+    if not subject.user:
+        return "到这个邮箱"
     return f"工单 T-{subject.number} " if subject.number else "时限提醒"

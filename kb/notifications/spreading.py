@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from kb.accounts.identity import subject_of
 from kb.accounts.models import User
 from kb.accounts.roles import Role
-from kb.mail_address import address_in
+from kb.mail_address import address_in, digest
 from kb.mailer import MAIL
 from kb.notifications.bots import HOOK
-from kb.notifications.models import Message, Mute, Notice
+from kb.notifications.models import Message, Mute, MutedAddress, Notice
 from kb.notifications.outbox import Topic
 from kb.tickets.models import Follower, Ticket, TicketEvent
 from kb.tickets.standing import ASKER, Kind
@@ -120,7 +120,7 @@ def spread(db: Database, ways: Ways, now: datetime) -> int:
 def _write(session: Session, notice: Notice, ways: Ways, now: datetime) -> None:
     notice.spread_at = now
     found: dict[tuple[str, str], Recipient] = {}
-    for one in recipients(session, notice, ways):
+    for one in sorted(recipients(session, notice, ways), key=lambda recipient: not recipient.proven):  # who wrote down another's address goes without
         found.setdefault((one.channel, one.address.lower()), one)
     receipt = notice.kind == Topic.RECEIVED
     full = _told_enough(session, [one for one in found.values() if receipt and not one.proven], now)
@@ -200,6 +200,13 @@ def ways_to(person: str, contact: str, accounts: Mapping[int, User], *, hook: bo
     return [*ways, Way(MAIL, written, proven=False)] if written else ways
 
 
+def wanting_none(session: Session, addresses: Collection[str]) -> set[str]:
+    """Return those of these addresses, which somebody only wrote down, that want nothing from us."""
+    by_digest = {digest(address): address for address in addresses}
+    ended = session.scalars(select(MutedAddress.digest).where(MutedAddress.digest.in_(by_digest))) if by_digest else ()
+    return {by_digest[one] for one in ended}
+
+
 def _askers(session: Session, notice: Notice, event: TicketEvent, topic: Topic) -> Iterator[Follower]:
     """Yield the shares of those who were in the ticket when it happened and are to be told, wherever they are by now; not who did it."""
     if event.follower_id is not None and event.actor != ASKER:
@@ -256,8 +263,10 @@ def _to_shares(session: Session, shares: Iterable[Follower], ways: Ways) -> Iter
     wanted = [share for share in shares if share.withdrawn_at is None and share.muted_at is None]
     ids = {account for share in wanted if (account := account_of(share.person)) is not None}
     accounts = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))} if ids else {}
-    for share in wanted:
-        for channel, address, proven in ways_to(share.person, share.contact, accounts, hook=ways.hook):
+    found = [(share, way) for share in wanted for way in ways_to(share.person, share.contact, accounts, hook=ways.hook)]
+    ended = wanting_none(session, [way.address for _, way in found if not way.proven])
+    for share, (channel, address, proven) in found:
+        if proven or address not in ended:
             yield Recipient(channel, address, follower_id=share.id, proven=proven)
 
 

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from indexer.published import EVERYONE, Audience
 from kb.accounts.identity import subject_of
-from kb.notifications import bots, spreading
+from kb.notifications import bots, readers, spreading
 from kb.notifications.channels import Letter, Outgoing
 from kb.notifications.models import Notice
 from kb.notifications.outbox import Topic
 from kb.notifications.spreading import WEBHOOK, WEBHOOK_TOPICS
 from kb.tickets.models import Ticket, TicketEvent
-from kb.widget.models import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,14 +81,10 @@ def write(session: Session, message: Message, published: Callable[[], Published]
         "count": len(theirs),
     }
     if event is not None and topic in {Topic.REPLIED, Topic.RESOLVED}:
-        readable = bool(event.article) and published().article(event.article, _readers(session.get_one(Site, site))) is not None
+        readable = bool(event.article) and published().article(event.article, readers.of_site(session, site)) is not None
         told |= {"text": event.text, "article": event.article if readable else "", "url": f"{base_url}/a/{event.article}" if readable else None}
     letter = Letter(WEBHOOK_TOPICS[topic], "", "", "", "")
     return Outgoing(message.message_id, site, WEBHOOK_TOPICS[topic], letter, "", site, f"T-{number}", told)
-
-
-def _readers(site: Site) -> Audience:
-    return Audience(EVERYONE.roles, frozenset(site.modules))
 
 
 def _is_of(share: Follower, site: str) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from kb.accounts import sign_in
 from kb.accounts.models import SignInLink, StaffSession
 from kb.notifications import outbox
+from kb.notifications.courier import Courier
 from kb.notifications.outbox import Topic
 from kb.notifications.quoting import MOST_QUOTED, quoted
 from kb.notifications.typesetting import wrapped
@@ -18,6 +19,8 @@ from kb.tickets import history, lifecycle, shares
 from kb.tickets.models import Follower
 from kb.tickets.standing import Alarm
 from kb.web.wording import ALARM_NAMES
+from kb.widget.models import Site
+from tests.kb.notifications.conftest import Said
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def test_an_answer_by_an_article_leads_to_it_and_to_the_persons_own_page(questio
     number, mine = question({"c:1": "lin@example.com"}, "发票查验不通过怎么办")
     happens(number, lifecycle.resolve, "王敏", article="invoices/verify-failed", body="当天的票第二天再查。")
     letter = letters()["resolved", "lin@example.com"]
-    assert letter.subject == f"T-{number} 有答案了：发票查验不通过怎么办"
+    assert letter.subject == f"T-{number} 有答案了"
     assert "    当天的票第二天再查。" in letter.text
     assert "http://localhost/a/invoices/verify-failed" in letter.text
     assert f"http://localhost/t/{token_of(mine['c:1'])}" in letter.text
@@ -67,9 +70,6 @@ def test_the_link_leads_to_the_section_that_answers_this_persons_own_words(quest
 
 
 def test_an_article_that_a_person_may_not_read_is_not_named_to_them(restricted, app_of, clock):
-    from kb.notifications.courier import Courier  # noqa: PLC0415 - only here over other articles
-    from tests.kb.notifications.conftest import Said  # noqa: PLC0415 - the same
-
     said = Said()
     with restricted.db.write() as session:
         ticket = history.open_ticket(session, "银企直连证书过期", clock())
@@ -80,6 +80,42 @@ def test_an_article_that_a_person_may_not_read_is_not_named_to_them(restricted, 
     Courier(restricted, {"mail": said}).work()
     (one,) = said.sent
     assert "finance" not in one.letter.text
+    assert "更新" not in one.letter.text
+
+
+@pytest.mark.parametrize(
+    ("modules", "named"),
+    [([], True), (["invoices"], True), (["travel"], False), (None, False)],
+    ids=["all modules", "a module that it shows", "a module that it does not show", "a site that is none"],
+)
+def test_a_letter_to_a_sites_person_names_what_the_site_shows_to_everybody(question, happens, do, services, token_of, modules, named):
+    article = "invoices/verify-failed"
+    hook, mail = Said(), Said()
+    if modules is not None:
+        do(lambda session: session.add(Site(name="erp", origins=[], modules=modules, audience=["finance"], anonymous=True, created_at=services.now())))
+    number, mine = question({"s:erp:u-77": "lin@example.com"})
+    happens(number, lifecycle.resolve, "王敏", article=article, body="请看文章")
+    Courier(services, {"hook": hook, "mail": mail}).work()
+    (told,), (mailed,) = ([one.letter for one in channel.sent if one.topic == "resolved"] for channel in (hook, mail))
+    assert "请看文章" in told.text
+    assert told.url == f"http://localhost/t/{token_of(mine['s:erp:u-77'])}"
+    title = services.library.current().articles[article].title
+    assert [title in letter.text for letter in (told, mailed)] == [named, named]
+    assert (f"/a/{article}" in mailed.text) is named
+
+
+def test_a_role_that_a_site_vouched_for_opens_no_article_in_a_letter(restricted, clock):
+    """Whoever follows a link out of a letter comes to our own pages, where nobody vouches for them; and a role may have ended since."""
+    hook = Said()
+    with restricted.db.write() as session:
+        session.add(Site(name="erp", origins=[], modules=[], audience=["finance"], anonymous=True, created_at=clock()))
+        ticket = history.open_ticket(session, "银企直连证书过期", clock())
+        shares.join(ticket, "s:erp:u-77", shares.Wording("银企直连证书过期", "k"), clock(), receipt=True)
+        lifecycle.resolve(ticket, "王敏", clock(), article="finance/keys")
+    clock.forward(minutes=2)
+    Courier(restricted, {"hook": hook}).work()
+    (one,) = hook.sent
+    assert "finance" not in one.letter.text + one.letter.url
     assert "更新" not in one.letter.text
 
 
@@ -130,15 +166,16 @@ def test_details_that_a_person_adds_are_not_mailed_to_the_agent(question, happen
         "ⓔvil․com",
     ],
 )
-def test_nobody_sends_a_link_or_a_long_text_to_a_stranger_through_us(question, happens, letters, words):
-    number, _ = question({"c:1": "victim@example.com"}, words + "，" + "请务必看看" * 40)
-    happens(number, lifecycle.reply, "正在处理", "王敏")
-    letter = letters()["replied", "victim@example.com"]
+def test_nobody_sends_a_link_or_a_long_text_to_an_agent_through_us(question, happens, letters, account, words):
+    account("王敏")
+    number, _ = question({"c:1": ""}, words + "，" + "请务必看看" * 40)
+    happens(number, lifecycle.assign, "王敏", "李雷")
+    letter = letters()["assigned", "wang@example.com"]
     ours = re.sub(r"http://localhost/[\w/?=&.%-]*", "", letter.text + letter.html)
     ours = re.sub(r"<!doctype html>.*?</head>|style=\"[^\"]*\"", "", ours, flags=re.DOTALL)
     for sign in ("evil", "://", "www", "xn--", "1.2.3.4"):
         assert sign not in ours.lower() + letter.subject.lower(), sign
-    assert (ours + letter.subject).count("请务必看看") <= 3 * MOST_QUOTED / 5
+    assert (ours + letter.subject).count("请务必看看") <= 6 * MOST_QUOTED / 5
 
 
 def test_what_people_type_is_text_in_html_too(question, happens, letters, read):
@@ -174,6 +211,33 @@ def test_wrapping_keeps_every_character_and_ends_no_line_with_an_opening_bracket
     assert not any(line.endswith(("（", "“")) for line in wrapped(text).splitlines())
     assert all(columns(line) <= 78 for line in wrapped(text).splitlines())
     assert wrapped("") == ""
+
+
+def test_no_letter_to_an_address_that_nobody_has_shown_to_be_theirs_holds_a_word_of_the_askers(question, happens, letters):
+    number, _ = question({"c:1": "victim@example.com", "c:2": "mate@example.com"}, "加微信 abc-123 转账")
+    sent = list(letters().values())
+    happens(number, lifecycle.reply, "请看制度", "王敏")
+    happens(number, lifecycle.ask, "哪一台？", "王敏")
+    sent += letters().values()
+    happens(number, lifecycle.resolve, "王敏", article="invoices/verify-failed", body="请看文章")
+    sent += letters().values()
+    happens(number, lambda ticket, now: shares.reopen(ticket.followers[1], "加微信也不行", now))
+    sent += letters().values()
+    assert {letter.subject for letter in sent} == {f"T-{number} {title}" for title in ("已记下", "客服有回复", "客服想请你补充", "有答案了", "重新打开了")}
+    for letter in sent:
+        assert not [word for word in ("微信", "abc", "转账") if word in letter.subject + letter.text + letter.html]
+    assert any(f"关于你的提问 T-{number}，客服回复：" in letter.text for letter in sent)
+
+
+def test_who_has_an_account_reads_their_question_in_every_letter(question, happens, letters, account):
+    sun = account("员工小孙", "asker")
+    number, _ = question({f"u:{sun}": ""}, "打印机卡纸怎么处理")
+    happens(number, lifecycle.reply, "先关机", "王敏")
+    happens(number, lifecycle.resolve, "王敏", body="换了一台")
+    for letter in letters().values():
+        assert letter.subject.endswith("：打印机卡纸怎么处理")
+        assert "“打印机卡纸怎么处理”" in letter.text
+        assert "不再给这个邮箱发信" not in letter.text, "an account has its own settings"
 
 
 def test_a_receipt_holds_the_question_only_where_the_address_is_known_to_be_the_askers(question, letters, account):
@@ -300,9 +364,6 @@ def test_whoever_may_not_open_the_desk_is_led_to_what_they_may_open(letters, acc
 
 
 def test_a_group_gets_short_lines_without_a_way_to_unsubscribe(services, question, happens):
-    from kb.notifications.courier import Courier  # noqa: PLC0415 - only here with a group
-    from tests.kb.notifications.conftest import Said  # noqa: PLC0415 - the same
-
     group = Said()
     number, _ = question({"c:1": ""})
     happens(number, lifecycle.escalate, "second", "", "王敏")
@@ -313,9 +374,6 @@ def test_a_group_gets_short_lines_without_a_way_to_unsubscribe(services, questio
 
 
 def test_a_host_app_learns_whose_message_it_is_and_where_that_persons_page_is(services, question, happens, token_of):
-    from kb.notifications.courier import Courier  # noqa: PLC0415 - only here with a host app
-    from tests.kb.notifications.conftest import Said  # noqa: PLC0415 - the same
-
     hook = Said()
     number, mine = question({"s:erp:u-77": ""})
     happens(number, lifecycle.reply, "正在处理", "王敏")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from sqlalchemy import select
 
 from kb.accounts.models import AuditEntry, User
 from kb.config import Bot, SmtpServer
+from kb.mail_address import digest
 from kb.notifications import messages, muting, outages
 from kb.notifications.channels import DeliveryError
 from kb.notifications.models import Message, Mute
@@ -28,7 +30,7 @@ def path(services):
     """Return the address that a mail names for ending messages about something, by `mail` to somebody where it is about a share."""
 
     def make(mail="lin@example.com", **about):
-        return f"/unsubscribe/{muting.token(services.config.secret_key, Subject(**about, address=muting.digest(mail) if 'share' in about else ''))}"
+        return f"/unsubscribe/{muting.token(services.config.secret_key, Subject(**about, address='' if 'user' in about else digest(mail)))}"
 
     return make
 
@@ -101,6 +103,48 @@ def test_ending_it_for_one_ticket_leaves_others_and_other_people(question, app, 
     _, second = question({"c:1": "lin@example.com"}, "另一个问题")
     app.test_client().post(path(share=first["c:1"]))
     assert [stands(Follower, share).muted_at is None for share in (first["c:1"], first["c:2"], second["c:1"])] == [False, True, True]
+
+
+def test_one_press_ends_all_mail_to_an_address_that_others_wrote_down_and_another_begins_it_again(question, happens, app, courier, said, services):
+    number, _ = question({"c:1": "Victim@example.com", "c:2": "mate@example.com"})
+    services.now.forward(minutes=2)
+    courier.work()
+    receipt = next(one.letter for one in said.sent if one.address == "victim@example.com")
+    address = re.search(r"不再给这个邮箱发信：\nhttp://localhost(\S+)", receipt.text)[1]
+    assert f'href="http://localhost{address}"' in receipt.html
+    client = app.test_client()
+    assert "不再给这个邮箱发信？" in client.page(address).text
+    happens(number, lifecycle.reply, "正在处理", "王敏")
+    page = client.submit(address, address)
+    assert page.status_code == 200
+    courier.work()
+    assert ("replied", "victim@example.com") not in said.told, "it was on its way already"
+    question({"c:3": "VICTIM@example.com"}, "另一个问题")
+    happens(number, lifecycle.ask, "哪一台？", "王敏")
+    courier.work()
+    assert [topic for topic, to in said.told if to == "victim@example.com"] == ["received"]
+    assert ("asked", "mate@example.com") in said.told
+    assert "之前已经停止" in client.page(address).text
+    assert "会继续发送到这个邮箱的邮件" in client.submit(address, address, again="1").text
+    happens(number, lifecycle.reply, "换了一台", "王敏")
+    courier.work()
+    assert [topic for topic, to in said.told if to == "victim@example.com"] == ["received", "replied"]
+
+
+def test_the_page_for_one_question_ends_all_mail_to_the_address_too_but_never_that_of_an_account(account, question, app, path, happens, courier, said):
+    sun = account("员工小孙", "asker", "lin@example.com")
+    number, mine = question({"c:1": "lin@example.com", f"u:{sun}": ""})
+    client = app.test_client()
+    own, written = path(share=mine[f"u:{sun}"]), path(share=mine["c:1"])
+    assert "不再给这个邮箱发信" not in client.page(own).text
+    page = client.page(written)
+    assert "不再接收提问 T-1001 的邮件？" in page.text
+    (everything,) = {form["action"] for form in page.forms if form["action"].startswith("/unsubscribe/")} - {written}
+    assert client.submit(written, everything).status_code == 200
+    assert "不再给这个邮箱发信" in client.page(written).text
+    happens(number, lifecycle.reply, "正在处理", "王敏")
+    courier.work()
+    assert [(one.topic, one.letter.subject) for one in said.sent if one.topic == "replied"] == [("replied", "T-1001 客服有回复：打印机卡纸怎么处理")]
 
 
 def test_whoever_ends_messages_reads_what_stays_for_them(account, question, app, path):

@@ -10,7 +10,7 @@ from kb.notifications import outbox
 from kb.notifications.models import Message, Mute, Notice
 from kb.notifications.outbox import Topic
 from kb.notifications.spreading import A_DAY, Ways, spread
-from kb.tickets import history, lifecycle, regroup, shares
+from kb.tickets import history, lifecycle, regroup, shares, undoing
 from kb.tickets.models import Follower
 from kb.tickets.shares import Wording
 from tests.conftest import ROOT
@@ -77,6 +77,17 @@ def test_a_reply_to_all_is_told_to_everybody_who_waits_but_not_to_who_left_or_wa
     assert mine
 
 
+def test_whose_address_it_is_gets_their_own_message_where_somebody_else_wrote_it_down(question, told, happens, account, services):
+    sun = account("员工小孙", "asker")
+    number, mine = question({"c:1": "sun@example.com", f"u:{sun}": ""})
+    told.twice = True  # two questions were noted
+    told()
+    happens(number, lifecycle.reply, "正在处理", "王敏")
+    assert told() == mail("replied", "sun@example.com")
+    with services.db.read() as session:
+        assert session.scalar(select(Message.follower_id).order_by(Message.id.desc()).limit(1)) == mine[f"u:{sun}"]
+
+
 def test_a_reply_to_one_person_is_told_to_that_one(question, told, happens):
     number, mine = question({"c:1": "a@example.com", "c:2": "b@example.com"})
     told()
@@ -92,7 +103,7 @@ def test_a_resolution_is_told_after_a_minute_and_not_at_all_when_it_was_taken_ba
     spread(services.db, MAIL_ONLY, services.now())
     with services.db.read() as session:
         assert session.scalar(select(func.count()).select_from(Notice).where(Notice.spread_at.is_(None))) > 0
-    do(lambda session: lifecycle.undo(session, history.find(session, number), history.find(session, number).version, "王敏", services.now()))
+    do(lambda session: undoing.undo(session, history.find(session, number), history.find(session, number).version, "王敏", services.now()))
     assert told() == set()
 
 

@@ -1,0 +1,17 @@
+"""Mail addresses that want nothing from us, whoever wrote them down"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "muted_addresses",
+        sa.Column("digest", sa.String(16), primary_key=True),
+        sa.Column("at", sa.DateTime(), nullable=False),
+    )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from kb.accounts import sign_in
 from kb.accounts.roles import Right
 from kb.errors import ConflictError, InvalidRequestError
-from kb.tickets import history, lifecycle, regroup
+from kb.tickets import history, lifecycle, regroup, undoing
 from kb.tickets.models import Ticket, TicketEvent
 from kb.tickets.standing import UNDOABLE
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
@@ -77,7 +77,7 @@ def undo(session: Session, span: Span, agent: str, now: datetime) -> Done:
     """Take back every event of an agent's step that can be taken back, the latest first."""
 
     def step(event: TicketEvent) -> None:
-        lifecycle.undo(session, history.find(session, event.ticket_number), event.id, agent, now)
+        undoing.undo(session, history.find(session, event.ticket_number), event.id, agent, now)
 
     mine = [event for event in reversed(events(session, span, agent)) if event.kind in UNDOABLE]
     return _done(session, [(event.ticket_number, partial(step, event)) for event in mine])

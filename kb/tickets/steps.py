@@ -12,7 +12,7 @@ from indexer.published import EVERYONE
 from kb.accounts import sign_in
 from kb.accounts.roles import Right
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import history, lifecycle, regroup
+from kb.tickets import history, lifecycle, regroup, undoing
 from kb.tickets.models import Follower
 from kb.tickets.standing import Kind
 
@@ -216,7 +216,7 @@ def _spam(turn: _Turn) -> None:
 
 
 def _undo(turn: _Turn) -> None:
-    lifecycle.undo(turn.session, turn.ticket, turn.sent.event, turn.staff.name, turn.now)
+    undoing.undo(turn.session, turn.ticket, turn.sent.event, turn.staff.name, turn.now)
 
 
 STEPS: dict[str, Callable[[_Turn], None]] = {

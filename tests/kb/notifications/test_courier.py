@@ -16,7 +16,7 @@ from kb.notifications.channels import DeliveryError
 from kb.notifications.courier import LONGEST_PAUSE, LONGEST_REST, MOST_TRIES, Courier, rest
 from kb.notifications.models import Message, Notice
 from kb.services import Services
-from kb.tickets import history, lifecycle, shares
+from kb.tickets import history, lifecycle, shares, undoing
 from kb.tickets.models import Follower
 
 FULL = DeliveryError("450 mailbox busy", alone=True)
@@ -436,8 +436,8 @@ def test_a_resolution_that_was_sent_cannot_be_taken_back(question, happens, cour
 
     def undo(session):
         ticket = history.find(session, number)
-        assert not [event for event in lifecycle.undoable(ticket) if event.kind == "resolved"]
-        lifecycle.undo(session, ticket, ticket.version, "王敏", services.now())
+        assert not [event for event in undoing.undoable(ticket) if event.kind == "resolved"]
+        undoing.undo(session, ticket, ticket.version, "王敏", services.now())
 
     with pytest.raises(ConflictError, match="收到了邮件"):
         do(undo)
@@ -452,7 +452,7 @@ def take_back(do, services):
         def step(session):
             ticket = history.find(session, number)
             (event,) = [event for event in ticket.events if event.kind == "resolved"]
-            lifecycle.undo(session, ticket, event.id, "王敏", services.now())
+            undoing.undo(session, ticket, event.id, "王敏", services.now())
 
         try:
             do(step)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from kb.accounts import sign_in
-from kb.tickets import countdown, history, lifecycle, shares, sla_file
+from kb.tickets import countdown, history, lifecycle, shares, sla_file, undoing
 from kb.tickets.alarms import Reach, sweep
 from kb.tickets.shares import Wording
 from kb.tickets.sla_file import SHIPPED
@@ -284,7 +284,7 @@ def test_whom_an_agent_asked_to_help_is_said_to_have_been_asked_until_that_is_ta
     with db.write() as session:
         ticket = history.find(session, 1001)
         escalated = next(one for one in ticket.events if one.kind == "escalated")
-        lifecycle.undo(session, ticket, escalated.id, "王敏", at("09:46"))
+        undoing.undo(session, ticket, escalated.id, "王敏", at("09:46"))
         assert countdown.expected(session.get_one(shares.Follower, 1), POLICIES, at("09:47"), asked=False).words == NOBODY
 
 

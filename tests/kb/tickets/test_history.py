@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from kb.errors import ConflictError, InvalidRequestError
 from kb.search.models import Intent
-from kb.tickets import history, lifecycle, regroup, shares
+from kb.tickets import history, lifecycle, regroup, shares, undoing
 from kb.tickets.models import Attachment, Detail, Follower, Phrasing, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import Wording
 from kb.tickets.standing import Kind
@@ -104,9 +104,9 @@ def some(ticket, choice):
 
 
 def undo_any(desk, ticket, choice):
-    events = lifecycle.undoable(ticket)
+    events = undoing.undoable(ticket)
     if events:
-        lifecycle.undo(desk.session, ticket, events[choice % len(events)].id, "lin", desk.tick())
+        undoing.undo(desk.session, ticket, events[choice % len(events)].id, "lin", desk.tick())
 
 
 def attempt(desk, step):
@@ -176,9 +176,9 @@ def test_what_is_undone_at_once_leaves_everything_as_it_was(db, now, name, befor
             assert picture(session) == seen
             return
         ticket = session.get_one(Ticket, step.ticket_number)
-        assert step.id in {event.id for event in lifecycle.undoable(ticket)}
-        lifecycle.undo(session, ticket, step.id, "lin", desk.tick())
-        lifecycle.undo(session, ticket, step.id, "lin", desk.tick())
+        assert step.id in {event.id for event in undoing.undoable(ticket)}
+        undoing.undo(session, ticket, step.id, "lin", desk.tick())
+        undoing.undo(session, ticket, step.id, "lin", desk.tick())
         consistent(session)
         found = picture(session)
         for of, rows in seen.items():

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import history, lifecycle, queue, regroup, shares
+from kb.tickets import history, lifecycle, queue, regroup, shares, undoing
 from kb.tickets.models import FIRST_NUMBER
 from kb.tickets.shares import MAX_TEXT, Wording
 from kb.tickets.standing import SYSTEM, Kind, State
@@ -240,11 +240,11 @@ def test_an_agent_takes_a_step_back_once(two, later, step, column, before):
         step(ticket, later())
         step_taken = ticket.version
         assert getattr(ticket, column) != before
-        assert lifecycle.undoable(ticket)[0].id == step_taken
+        assert undoing.undoable(ticket)[0].id == step_taken
         for _ in range(2):
-            lifecycle.undo(history.session_of(ticket), ticket, step_taken, "lin", later())
+            undoing.undo(history.session_of(ticket), ticket, step_taken, "lin", later())
         assert [event.undoes for event in happened(ticket)].count(step_taken) == 1
-        assert lifecycle.undoable(ticket) == []
+        assert undoing.undoable(ticket) == []
         return getattr(ticket, column)
 
     assert two(take_back) == before
@@ -302,8 +302,8 @@ def test_what_others_have_read_or_did_themselves_is_not_taken_back(two, later, s
                 shares.confirm(hers, later())
         event = happened(ticket)[-2].id if step == "resolved and confirmed" else ticket.version
         with pytest.raises((ConflictError, InvalidRequestError)):
-            lifecycle.undo(session, of, event, "lin", later())
-        return event in {undoable.id for undoable in lifecycle.undoable(of)}
+            undoing.undo(session, of, event, "lin", later())
+        return event in {undoable.id for undoable in undoing.undoable(of)}
 
     assert two(refuse) is False
 
@@ -318,14 +318,14 @@ def test_a_public_reply_takes_the_place_of_the_one_before_until_that_is_undone(t
             lifecycle.publish(ticket, "known", body, "lin", "agent", at := later(), at + timedelta(days=1))
         first, second = (event.id for event in happened(ticket) if event.kind == "published")
         assert live(ticket, later()) == ["今晚修好"]
-        assert [event.id for event in lifecycle.undoable(ticket)] == [second]
+        assert [event.id for event in undoing.undoable(ticket)] == [second]
         with pytest.raises(ConflictError):
-            lifecycle.undo(history.session_of(ticket), ticket, first, "lin", later())
-        lifecycle.undo(history.session_of(ticket), ticket, second, "lin", later())
+            undoing.undo(history.session_of(ticket), ticket, first, "lin", later())
+        undoing.undo(history.session_of(ticket), ticket, second, "lin", later())
         assert live(ticket, later()) == ["正在修"]
         lifecycle.retire(ticket, "lin", later())
         lifecycle.retire(ticket, "lin", later())
-        return live(ticket, later()), [event.kind for event in happened(ticket)].count("retired"), lifecycle.undoable(ticket)
+        return live(ticket, later()), [event.kind for event in happened(ticket)].count("retired"), undoing.undoable(ticket)
 
     assert two(publish) == ([], 1, [])
 
@@ -343,7 +343,7 @@ def test_an_article_takes_the_place_of_the_public_reply_and_gives_it_back_when_t
         lifecycle.publish(ticket, "known", "正在修", "lin", "agent", at := later(), at + timedelta(days=1))
         lifecycle.resolve(ticket, "lin", later(), article="m/a")
         assert live(ticket, later()) == []
-        lifecycle.undo(history.session_of(ticket), ticket, ticket.version, "lin", later())
+        undoing.undo(history.session_of(ticket), ticket, ticket.version, "lin", later())
         return live(ticket, later()), ticket.state
 
     assert two(resolve) == (["正在修"], "new")
@@ -358,7 +358,7 @@ def test_a_suggestion_that_was_dismissed_is_not_made_again_unless_that_is_undone
         lifecycle.dismiss(ticket, "lin", later())
         lifecycle.suggest(ticket, "m/a", later())
         assert (ticket.suggested, len(happened(ticket))) == ("", 3)
-        lifecycle.undo(history.session_of(ticket), ticket, ticket.version, "lin", later())
+        undoing.undo(history.session_of(ticket), ticket, ticket.version, "lin", later())
         assert ticket.suggested == "m/a"
         lifecycle.suggest(ticket, "m/b", later())
         lifecycle.suggest(ticket, "m/a", later())
@@ -384,12 +384,12 @@ def test_a_resolution_that_was_read_or_is_not_the_last_is_not_taken_back(two, la
         lifecycle.resolve(ticket, "王敏", later(), body="第二次答复")
         second = ticket.version
         with pytest.raises(ConflictError, match="不是最近一次"):
-            lifecycle.undo(history.session_of(ticket), ticket, first, "李雷", later())
-        assert lifecycle.undoable(ticket)[0].id == second
+            undoing.undo(history.session_of(ticket), ticket, first, "李雷", later())
+        assert undoing.undoable(ticket)[0].id == second
         his.seen_at = later()
         with pytest.raises(ConflictError, match="看到这个答复"):
-            lifecycle.undo(history.session_of(ticket), ticket, second, "李雷", later())
-        return [event.id for event in lifecycle.undoable(ticket) if event.kind == "resolved"], ticket.state
+            undoing.undo(history.session_of(ticket), ticket, second, "李雷", later())
+        return [event.id for event in undoing.undoable(ticket) if event.kind == "resolved"], ticket.state
 
     assert two(resolve) == ([], "resolved")
 
@@ -401,7 +401,7 @@ def test_spam_shows_nobody_its_public_reply_until_that_is_undone(two, later):
         lifecycle.spam(ticket, "lin", later())
         spam = ticket.version
         assert lifecycle.live_public_replies(ticket, later()) == []
-        lifecycle.undo(history.session_of(ticket), ticket, spam, "lin", later())
+        undoing.undo(history.session_of(ticket), ticket, spam, "lin", later())
         return [reply.body for reply in lifecycle.live_public_replies(ticket, later())], ticket.state
 
     assert two(mark) == (["在修"], "new")
@@ -423,7 +423,7 @@ def test_who_resolves_a_ticket_that_nobody_has_takes_it_and_gives_it_back_with_t
     def resolve(ticket, *_):
         lifecycle.resolve(ticket, "lin", later(), body="重启打印机")
         assert (ticket.state, ticket.assignee) == ("resolved", "lin")
-        lifecycle.undo(history.session_of(ticket), ticket, ticket.version, "lin", later())
+        undoing.undo(history.session_of(ticket), ticket, ticket.version, "lin", later())
         return ticket.state, ticket.assignee
 
     assert two(resolve) == ("new", "")

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from kb.errors import ConflictError, InvalidRequestError
 from kb.search.models import Intent
-from kb.tickets import history, lifecycle, regroup, shares
+from kb.tickets import history, lifecycle, regroup, shares, undoing
 from kb.tickets.models import Attachment, Phrasing, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import Wording
 from tests.kb.tickets.conftest import consistent, happened
@@ -41,7 +41,7 @@ class Story:
         return regroup.move(self.session, self.one, [id_], None, "lin", self.later())
 
     def undo(self, event=None):
-        lifecycle.undo(self.session, self.one, event or happened(self.one)[-1].id, "lin", self.later())
+        undoing.undo(self.session, self.one, event or happened(self.one)[-1].id, "lin", self.later())
 
     def people(self, ticket):
         return {one.person for one in shares.followers(ticket)}
@@ -217,7 +217,7 @@ def test_what_was_moved_on_since_is_not_moved_back(story):
     regroup.merge(story.session, story.two, third, "lin", story.later())
     with pytest.raises(ConflictError, match=story.two.name):
         story.undo(first)
-    lifecycle.undo(story.session, story.two, happened(story.two)[-1].id, "lin", story.later())
+    undoing.undo(story.session, story.two, happened(story.two)[-1].id, "lin", story.later())
     story.undo(first)
     assert (story.people(story.one), story.people(story.two), story.people(third)) == ({"she", "both"}, {"he", "both"}, {"third"})
 

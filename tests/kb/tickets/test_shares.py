@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import history, lifecycle, regroup, shares
+from kb.tickets import history, lifecycle, regroup, shares, undoing
 from kb.tickets.shares import MAX_CONTACT, MAX_TEXT, Wording
 from kb.tickets.standing import SYSTEM
 from tests.kb.tickets.conftest import consistent, happened
@@ -162,7 +162,7 @@ def test_what_an_agent_took_back_is_neither_read_nor_news_and_the_share_can_be_t
         assert shares.has_news(hers)
         with pytest.raises(ConflictError):
             shares.withdraw(ticket, hers, later())
-        lifecycle.undo(history.session_of(ticket), ticket, ticket.version, "agent", later())
+        undoing.undo(history.session_of(ticket), ticket, ticket.version, "agent", later())
         assert not shares.has_news(hers)
         assert shares.with_news(history.session_of(ticket), "asker") == set()
         assert shares.seen_by(hers) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import BadRequest
 
 from kb.errors import InvalidRequestError
 
@@ -17,6 +18,8 @@ def json_object() -> dict[str, Any]:
         data = request.get_json()
     except RecursionError as error:
         raise InvalidRequestError("bad_json", "the JSON is nested too deeply") from error
+    except BadRequest as error:
+        raise InvalidRequestError("bad_request", "the body is no JSON: it is cut off, or not encoded as UTF-8 JSON") from error
     if not isinstance(data, dict):
         raise InvalidRequestError("bad_json", 'send a JSON object, as in {"query": "…"}')
     return data

@@ -18,7 +18,7 @@ from kb.web import limits, openapi
 from kb.widget.server_keys import Scope
 
 ROOT = Path(__file__).parents[2]
-DOC = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+DOC, CHINESE = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("api.md", "api.zh-CN.md"))
 
 
 def snippet(name):
@@ -75,6 +75,26 @@ def slept():
 def client(live, embedded, slept):
     make = snippet("client")["Zhida"]
     return make(live.url, embedded(*Scope)["Authorization"].removeprefix("Bearer "), sleep=slept.append)
+
+
+def test_the_two_languages_have_the_same_code_and_name_the_same_things():
+    blocks, bodies = [], []
+    for text in (DOC, CHINESE):
+        blocks.append(re.findall(r"^(?:<!-- tested: [^\n]*\n)?^ *```.*?^ *```$", text, re.MULTILINE | re.DOTALL))
+        rows = re.findall(r"^\|(?! ---)(.+)\|$", re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+        bodies.append([set(re.findall(r"`([^`]+)`|\b(\d+)\b", row)) for row in rows])
+    assert len(blocks[0]) >= 8
+    assert blocks[0] == blocks[1]
+    assert len(bodies[0]) >= 30
+    assert bodies[0] == bodies[1]
+    assert len(re.findall("^##+ ", DOC, re.MULTILINE)) == len(re.findall("^##+ ", CHINESE, re.MULTILINE))
+
+
+@pytest.mark.parametrize("text", [DOC, CHINESE], ids=["English", "Chinese"])
+def test_what_the_document_points_to_is_there(text):
+    headings = {title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        assert target[1:] in headings if target.startswith("#") else (ROOT / "docs" / target).exists(), target
 
 
 def test_the_client_of_the_document_searches_asks_and_follows(client, agent_does):

@@ -82,6 +82,13 @@ class BusinessHours:
             found = bisect_right(laid.closes, start)
         return _moment(max(start, laid.opens[found]))
 
+    def ends_on(self, day: date) -> datetime | None:
+        """Return the moment at which work ends on a day, None on a day off."""
+        if not self.works_on(day):
+            return None
+        end = self.intervals[-1][1]
+        return _moment((day.toordinal() - _EPOCH_DAY) * _DAY + end * _MINUTE - self._offset(day, end))
+
     def day_of(self, at: datetime) -> date:
         """Return the day that it is for the company at a moment."""
         return at.astimezone(self.zone).date()

@@ -55,7 +55,7 @@ def blueprint(services: Services) -> Blueprint:
             return _page(services, number, staff, _with_canned(services, sent), step=action)
         try:
             with services.db.write() as session:
-                take(session, services.library.current(), number, action, sent, staff, services.now(), services.policies.hours.zone)
+                take(session, services.library.current(), number, action, sent, staff, services.now(), services.policies.hours)
         except NotFoundError:
             raise
         except InvalidRequestError as error:

@@ -18,18 +18,16 @@ from kb.tickets.standing import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from zoneinfo import ZoneInfo
 
     from sqlalchemy.orm import Session
 
     from indexer.published import Published
     from kb.accounts.sign_in import Staff
+    from kb.business_hours import BusinessHours
     from kb.tickets.models import Ticket
 
 BLANK = re.compile(r"（填写[^）\n]{0,60}）")
 """A place in a canned reply that the agent fills in."""
-END_OF_WORK = time(17, 30)
-"""When people leave; what is true for today is shown until then."""
 UNTIL = {"today": "今天下班", "3": "3 天", "7": "7 天", "30": "30 天", "date": "指定日期"}
 """How long a public reply is shown."""
 _NUMBER = re.compile(r"(?:t-?)?(\d{1,18})", re.IGNORECASE)
@@ -67,11 +65,11 @@ class _Turn:
     sent: Sent
     staff: Staff
     now: datetime
-    zone: ZoneInfo
+    hours: BusinessHours
 
 
-def take(session: Session, published: Published, number: int, step: str, sent: Sent, staff: Staff, now: datetime, zone: ZoneInfo) -> None:
-    """Take a step on a ticket. The same words sent twice are said once. Days are those of the company's `zone`.
+def take(session: Session, published: Published, number: int, step: str, sent: Sent, staff: Staff, now: datetime, hours: BusinessHours) -> None:
+    """Take a step on a ticket. The same words sent twice are said once. Days, and when they end, are those of the company's `hours`.
 
     Raises NotFoundError for a ticket or a step that is none, ConflictError when others did something that the agent has not seen, or were
     faster, and InvalidRequestError with a remedy for what cannot be done as it was sent.
@@ -79,26 +77,28 @@ def take(session: Session, published: Published, number: int, step: str, sent: S
     taken = STEPS.get(step)
     if taken is None:
         raise NotFoundError("没有这个操作。请从工单页上的按钮进入。")
-    turn = _Turn(session, published, history.find(session, number), sent, staff, now, zone)
+    turn = _Turn(session, published, history.find(session, number), sent, staff, now, hours)
     if _said_before(turn, step):
         return
     lifecycle.require_unchanged(turn.ticket, staff.name, sent.seen)
     taken(turn)
 
 
-def until(choice: str, day: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return when a public reply ends: one of `UNTIL`, with an ISO date for `date` (shown to the end of that day in the zone).
+def until(choice: str, day: str, now: datetime, hours: BusinessHours) -> datetime:
+    """Return when a public reply ends: one of `UNTIL`, with an ISO date for `date` (shown to the end of that day in the company's zone).
 
-    Raises InvalidRequestError for another choice, no date, or today after the end of work.
+    Raises InvalidRequestError for another choice, no date, or today on a day off or after the end of work.
     """
-    local = now.astimezone(zone)
     if choice == "today":
-        if local.time() >= END_OF_WORK:
-            raise InvalidRequestError("bad_field", f"今天已经过了下班时间（{END_OF_WORK:%H:%M}）。请选 3 天，或者指定日期。")
-        return datetime.combine(local.date(), END_OF_WORK, zone)
+        ends = hours.ends_on(hours.day_of(now))
+        if ends is None:
+            raise InvalidRequestError("bad_field", "今天不上班，没有下班时间。请选 3 天，或者指定日期。")
+        if now >= ends:
+            raise InvalidRequestError("bad_field", f"今天已经过了下班时间（{ends.astimezone(hours.zone):%H:%M}）。请选 3 天，或者指定日期。")
+        return ends
     if choice == "date":
         try:
-            end = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), zone)
+            end = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), hours.zone)
         except (ValueError, OverflowError) as error:
             raise InvalidRequestError("bad_field", "选了“指定日期”，还要写下日期，例如 2026-12-31。") from error
         if end <= now:
@@ -167,7 +167,7 @@ def _resolve(turn: _Turn) -> None:
 def _publish(turn: _Turn) -> None:
     sent = turn.sent
     _require_no_blanks(sent.body)
-    expires_at = until(sent.until, sent.day, turn.now, turn.zone)
+    expires_at = until(sent.until, sent.day, turn.now, turn.hours)
     lifecycle.publish(turn.ticket, sent.public, sent.body, turn.staff.name, turn.staff.role, turn.now, expires_at)
 
 
@@ -175,7 +175,7 @@ def _extend(turn: _Turn) -> None:
     live = lifecycle.live_public_replies(turn.ticket, turn.now)
     if not live:
         raise ConflictError("这条公开回复已经不在了，不能延长。需要的话请重新公开一条。")
-    expires_at = until(turn.sent.until, turn.sent.day, turn.now, turn.zone)
+    expires_at = until(turn.sent.until, turn.sent.day, turn.now, turn.hours)
     lifecycle.publish(turn.ticket, live[0].kind, live[0].body, turn.staff.name, turn.staff.role, turn.now, expires_at)
 
 

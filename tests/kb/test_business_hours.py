@@ -174,6 +174,22 @@ def test_hours_that_no_day_has_are_refused(intervals):
         BusinessHours(CHINA, intervals)
 
 
+@pytest.mark.parametrize(
+    ("day", "end"),
+    [("2026-11-23", "2026-11-23 17:30"), ("2026-02-14", "2026-02-14 17:30"), ("2026-11-21", None), ("2026-10-01", None)],
+    ids=["Monday", "make-up Saturday", "Saturday", "National Day"],
+)
+def test_a_day_has_an_end_of_work_unless_it_is_off(day, end):
+    assert OFFICE.ends_on(date.fromisoformat(day)) == (moment(end) if end else None)
+
+
+def test_the_end_of_work_is_where_the_hours_of_the_day_end_whatever_the_clocks_do():
+    madrid = BusinessHours(ZoneInfo("Europe/Madrid"), [(0, 1440)], lambda _: True)
+    for day in ("2026-03-29", "2026-10-25"):
+        end = madrid.ends_on(date.fromisoformat(day))
+        assert end.astimezone(madrid.zone).isoformat()[:16] == (date.fromisoformat(day) + timedelta(days=1)).isoformat() + "T00:00"
+
+
 def test_the_day_is_the_one_of_the_company():
     assert OFFICE.day_of(datetime(2026, 11, 22, 16, 30, tzinfo=UTC)) == date(2026, 11, 23)
     assert OFFICE.day == 27_000

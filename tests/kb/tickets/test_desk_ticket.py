@@ -11,14 +11,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event, select
 
+from kb.business_hours import BusinessHours
 from kb.errors import InvalidRequestError
-from kb.tickets import dossier, history, lifecycle, shares
+from kb.tickets import dossier, history, lifecycle, shares, sla_file
 from kb.tickets.alarms import sweep
 from kb.tickets.models import Attachment, Detail, Presence, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import Wording
 from kb.tickets.steps import until
+from tests.conftest import ROOT
 
 PAGE, CHINA = "/desk/1001", ZoneInfo("Asia/Shanghai")
+OFFICE = BusinessHours(CHINA, [(510, 720), (810, 1050)])  # 08:30-12:00, 13:30-17:30
 
 
 @pytest.fixture
@@ -242,7 +245,7 @@ def test_what_was_taken_down_is_shown_again_in_the_same_words_to_the_same_end(ag
 
 def test_a_day_that_has_passed_is_refused_as_such():
     with pytest.raises(InvalidRequestError, match="到期日已经过了"):
-        until("date", "2026-11-19", datetime.fromisoformat("2026-11-20T09:00:00+08:00"), CHINA)
+        until("date", "2026-11-19", datetime.fromisoformat("2026-11-20T09:00:00+08:00"), OFFICE)
 
 
 def test_a_public_reply_may_reach_searchers_alone(agent, asker, ticket, kinds):
@@ -264,13 +267,46 @@ def test_a_public_reply_may_reach_searchers_alone(agent, asker, ticket, kinds):
     ],
 )
 def test_how_long_a_reply_is_public_is_counted_in_the_companys_days(choice, day, now, end):
-    assert until(choice, day, datetime.fromisoformat(now), CHINA) == datetime.fromisoformat(end)
+    assert until(choice, day, datetime.fromisoformat(now), OFFICE) == datetime.fromisoformat(end)
 
 
 def test_a_day_ends_by_the_clocks_of_the_companys_zone():
     noon = datetime.fromisoformat("2026-11-20T12:00:00+00:00")
-    assert until("today", "", noon, ZoneInfo("Europe/London")) == datetime.fromisoformat("2026-11-20T17:30:00+00:00")
-    assert until("date", "2026-12-31", noon, ZoneInfo("Europe/London")) == datetime.fromisoformat("2027-01-01T00:00:00+00:00")
+    london = BusinessHours(ZoneInfo("Europe/London"), OFFICE.intervals)
+    assert until("today", "", noon, london) == datetime.fromisoformat("2026-11-20T17:30:00+00:00")
+    assert until("date", "2026-12-31", noon, london) == datetime.fromisoformat("2027-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "end"),
+    [
+        ([(600, 1140)], "2026-11-20T18:59:59+08:00", "2026-11-20T19:00:00+08:00"),
+        ([(600, 1140)], "2026-11-20T19:00:00+08:00", "过了下班时间（19:00）"),
+        ([(0, 1440)], "2026-11-20T23:59:00+08:00", "2026-11-21T00:00:00+08:00"),
+        ([(510, 720), (810, 1050)], "2026-11-21T10:00:00+08:00", "今天不上班"),
+        ([(510, 720), (810, 1050)], "2026-02-14T10:00:00+08:00", "2026-02-14T17:30:00+08:00"),
+        ([(510, 720), (810, 1050)], "2026-10-01T10:00:00+08:00", "今天不上班"),
+    ],
+    ids=["evening", "evening over", "round the clock", "Saturday", "make-up Saturday", "National Day"],
+)
+def test_today_ends_when_the_companys_people_leave_and_a_day_off_has_no_end(hours, now, end):
+    office, at = BusinessHours(CHINA, hours), datetime.fromisoformat(now)
+    if end.startswith("2"):
+        assert until("today", "", at, office) == datetime.fromisoformat(end)
+    else:
+        with pytest.raises(InvalidRequestError, match=f"{end}.*请选 3 天，或者指定日期"):
+            until("today", "", at, office)
+
+
+def test_the_page_shows_a_reply_until_the_end_of_the_hours_that_the_companys_own_file_names(agent, ticket, services, clock, tmp_path, monkeypatch):
+    refused = agent.submit(PAGE, f"{PAGE}/reply", body="正在修", public="known", until="today")
+    assert (refused.status_code, "过了下班时间（17:30）" in refused.text) == (400, True)
+    own = tmp_path / "sla.toml"
+    own.write_text((ROOT / "kb/tickets/sla.toml").read_text(encoding="utf-8").replace("13:30-17:30", "13:30-19:00"), encoding="utf-8")
+    monkeypatch.setitem(vars(services), "policies", sla_file.read(own))
+    agent.submit(PAGE, f"{PAGE}/reply", body="正在修", public="known", until="today")
+    with services.db.read() as session:
+        assert session.scalar(select(PublicReply.expires_at)) == clock.at.replace(hour=11, minute=0, second=0, microsecond=0), "19:00 in China"
 
 
 @pytest.mark.parametrize(
@@ -278,7 +314,7 @@ def test_a_day_ends_by_the_clocks_of_the_companys_zone():
 )
 def test_an_end_that_is_none_is_refused_with_a_remedy(choice, day, hour):
     with pytest.raises(InvalidRequestError, match=r"请选|写下日期|从列表里选"):
-        until(choice, day, datetime.fromisoformat(f"2026-11-20T{hour:02}:00:00+08:00"), CHINA)
+        until(choice, day, datetime.fromisoformat(f"2026-11-20T{hour:02}:00:00+08:00"), OFFICE)
 
 
 # Resolving

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, render_template, request
 
@@ -61,7 +62,7 @@ def blueprint(services: Services) -> Blueprint:
     @views.get("/t/<token>/<action>")
     @views.get("/t/<token>/files/<int:file>/remove")
     def back(token: str, **_: object) -> ResponseReturnValue:
-        return _unreferred(cast("Response", redirect(f"/t/{token}", 303)))  # the address of a page after a refused form, opened anew
+        return _unreferred(cast("Response", redirect(f"/t/{quote(token, safe='')}", 303)))  # the address of a page after a refused form, opened anew
 
     @views.post("/t/<token>/<action>")
     def act(token: str, action: str) -> ResponseReturnValue:

@@ -15,7 +15,8 @@ class Notice(Base):
     """Something that somebody is to be told, whoever that turns out to be: one row, however many people wait for a ticket.
 
     `event_id`: what happened to a ticket, and `last` in `data` the share that was made last by then; `follower_id` or `user_id`: the one person whom it is
-    for, where no event says so. `ready_at` leaves a moment in which a step can be taken back. `spread_at`: when the messages were written that tell it.
+    for, where no event says so; `void` in `data`: their question was taken back before its receipt was due. `ready_at` leaves a moment in which a step
+    can be taken back. `spread_at`: when the messages were written that tell it.
     """
 
     __tablename__ = "notices"

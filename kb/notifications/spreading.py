@@ -51,6 +51,8 @@ WEBHOOK = "webhook"
 WEBHOOK_TOPICS = {Topic.RECEIVED: "ticket.opened", Topic.REPLIED: "ticket.answered", Topic.RESOLVED: "ticket.answered", Topic.CLOSED: "ticket.closed"}
 """What servers of sites are told, in their words."""
 _TO_ASKERS = frozenset({Topic.ASKED, Topic.REPLIED, Topic.RESOLVED, Topic.REOPENED})
+_IN_VAIN = "void"
+"""What stands in the data of a receipt's notice when the question was taken back before anybody could be told that it is noted."""
 _ALSO_TO_THOSE_ANSWERED = frozenset({Topic.REPLIED, Topic.RESOLVED})
 
 
@@ -119,6 +121,8 @@ def spread(db: Database, ways: Ways, now: datetime) -> int:
 
 def _write(session: Session, notice: Notice, ways: Ways, now: datetime) -> None:
     notice.spread_at = now
+    if notice.kind == Topic.RECEIVED and not _stands(onward(session, session.get_one(Follower, notice.follower_id))):
+        notice.data = {_IN_VAIN: []}
     found: dict[tuple[str, str], Recipient] = {}
     for one in sorted(recipients(session, notice, ways), key=lambda recipient: not recipient.proven):  # who wrote down another's address goes without
         found.setdefault((one.channel, one.address.lower()), one)
@@ -154,8 +158,11 @@ def recipients(session: Session, notice: Notice, ways: Ways) -> Iterator[Recipie
     topic = Topic(notice.kind)
     if topic is Topic.RECEIVED:
         share = session.get_one(Follower, notice.follower_id)
+        if not _stands(onward(session, share)):
+            return
         earlier = select(Message.channel, Message.address).join(Notice, Notice.id == Message.notice_id)
-        known = {(channel, address) for channel, address in session.execute(earlier.where(Message.follower_id == share.id, Notice.kind == topic.value))}
+        told = earlier.where(Message.follower_id == share.id, Notice.kind == topic.value, Message.ended_as != "void")
+        known = {(channel, address) for channel, address in session.execute(told)}
         anew = (*_to_shares(session, [share], ways), *_to_sites(session, notice, event, topic))
         yield from (one for one in anew if (one.channel, one.address) not in known)
         return
@@ -226,17 +233,35 @@ def _askers(session: Session, notice: Notice, event: TicketEvent, topic: Topic) 
 
 
 def concerned(session: Session, notice: Notice, event: TicketEvent | None, topic: Topic) -> Iterator[Follower]:
-    """Yield the shares of those whose site's server may be told of it, as things are now."""
+    """Yield the shares of those whose site's server may be told of it, as things are now.
+
+    Whom it was once to be told of as opened, it is told of so, whatever became of it since, and as closed too; who was never opened is never closed.
+    """
     if topic is Topic.RECEIVED:
-        share = onward(session, session.get_one(Follower, notice.follower_id))
-        if share.waiting and share.withdrawn_at is None:
-            yield share
+        yield onward(session, session.get_one(Follower, notice.follower_id))
     elif event is not None and topic is Topic.CLOSED:
         if not session.get_one(Ticket, event.ticket_number).open:
             left = or_(Follower.withdrawn_at.is_(None), Follower.id == event.follower_id)
-            yield from session.scalars(select(Follower).where(Follower.ticket_number == event.ticket_number, left).order_by(Follower.id))
+            listed = session.scalars(select(Follower).where(Follower.ticket_number == event.ticket_number, left).order_by(Follower.id))
+            yield from (share for share in listed if _noted(share) and (share.withdrawn_at is None or _was_opened(session, share)))
     elif event is not None and topic in WEBHOOK_TOPICS:
         yield from (share for share in _askers(session, notice, event, topic) if share.withdrawn_at is None)
+
+
+def _stands(share: Follower) -> bool:
+    """Tell whether a question was noted for somebody and not taken back."""
+    return share.withdrawn_at is None and _noted(share)
+
+
+def _noted(share: Follower) -> bool:
+    """Tell whether somebody was told on the screen that their question is noted; who only searched was not."""
+    return share.waiting or share.confirmed_at is not None
+
+
+def _was_opened(session: Session, share: Follower) -> bool:
+    """Tell whether somebody may have been told that a question was noted which has been taken back since. What is kept no more was told."""
+    receipts = session.execute(select(Notice.spread_at, Notice.data).where(Notice.kind == Topic.RECEIVED.value, Notice.follower_id == share.id)).all()
+    return not receipts or any(spread_at is not None and _IN_VAIN not in (data or {}) for spread_at, data in receipts)
 
 
 def webhooks_in_force(session: Session) -> list[Webhook]:

@@ -142,6 +142,7 @@ def rejoin(follower: Follower, now: datetime) -> None:
         phrasing.last_at = now
         history.count_asked(ticket, phrasing, 1)
     history.count_people(ticket, now)
+    outbox.note_received(session, follower, now)  # it may have been taken back before its receipt was due
     if ticket.closed_as == "withdrawn":
         closed = max(event.id for event in ticket.events if event.kind == Kind.WITHDRAWN)
         history.record(ticket, Kind.UNDONE, now, ASKER, follower=follower, undoes=closed, target=Kind.WITHDRAWN.value)

@@ -133,10 +133,79 @@ def test_one_message_tells_of_all_people_of_a_site_and_names_the_first(question,
     assert ([person["sub"] for person in message["people"]], message["count"]) == (["e-0", "e-1"], 4)
 
 
-def test_a_question_taken_back_at_once_is_not_told_as_opened(question, do, told):
+@pytest.fixture
+def take_back(do, services):
+    """Let a share be taken back, or joined again, now."""
+
+    def step(share, deed="withdraw"):
+        def act(session):
+            mine = session.get_one(Follower, share)
+            shares.withdraw(mine.ticket, mine, services.now()) if deed == "withdraw" else shares.rejoin(mine, services.now())
+
+        do(act)
+
+    return step
+
+
+def types(messages):
+    return [one["type"] for one in messages]
+
+
+def test_a_question_taken_back_in_its_first_minute_is_told_neither_as_opened_nor_as_closed(question, take_back, told):
+    _, made = question({"s:travel:e-1": ""})
+    take_back(made["s:travel:e-1"])
+    assert told() == []
+
+
+def test_a_question_that_was_told_as_opened_is_told_as_closed_when_it_is_taken_back_however_soon(question, take_back, told):
+    _, made = question({"s:travel:e-1": ""})
+    assert types(told()) == ["ticket.opened"]
+    take_back(made["s:travel:e-1"])
+    assert types(told()) == ["ticket.closed"]
+
+
+def test_a_question_taken_back_while_the_server_was_away_is_told_as_opened_and_as_closed(question, take_back, carry, server, told):
+    server.answer = (503, b"", {})
+    _, made = question({"s:travel:e-1": ""})
+    carry()
+    take_back(made["s:travel:e-1"])
+    server.answer = (200, b"", {})
+    assert [(one["type"], one["state"]) for one in (*told(), *told())] == [("ticket.opened", "closed"), ("ticket.closed", "closed")]
+
+
+def test_a_question_taken_back_while_nothing_was_carried_is_told_as_neither(question, take_back, told, services):
+    _, made = question({"s:travel:e-1": ""})
+    services.now.forward(minutes=30)
+    take_back(made["s:travel:e-1"])
+    assert told() == []
+
+
+def test_a_question_asked_again_after_it_was_taken_back_is_told_as_opened_once(question, take_back, told, happens):
+    number, made = question({"s:travel:e-1": ""})
+    take_back(made["s:travel:e-1"])
+    assert told() == []
+    take_back(made["s:travel:e-1"], "rejoin")
+    assert types(told()) == ["ticket.opened"]
+    take_back(made["s:travel:e-1"])
+    take_back(made["s:travel:e-1"], "rejoin")
+    assert told() == [], "nothing has ended"
+    happens(number, lifecycle.spam, "王敏")
+    assert types(told()) == ["ticket.closed"]
+
+
+def test_a_question_answered_and_confirmed_within_its_first_minute_is_told_from_first_to_last(question, do, told, services):
     number, _ = question({"s:travel:e-1": ""})
-    do(lambda session: shares.withdraw(history.find(session, number), history.find(session, number).followers[0], session.get_one(Follower, 1).joined_at))
-    assert [one["type"] for one in told()] == ["ticket.closed"]
+    do(lambda session: lifecycle.resolve(history.find(session, number), "王敏", services.now(), body="重开机"))
+    do(lambda session: shares.confirm(history.find(session, number).followers[0], services.now()))
+    assert sorted(types(told())) == ["ticket.answered", "ticket.closed", "ticket.opened"]
+
+
+def test_who_only_searched_is_not_told_as_closed(question, do, happens, told, services):
+    number, _ = question({"s:travel:e-1": ""})
+    do(lambda session: shares.join(history.find(session, number), "s:travel:e-2", Wording("打印机卡纸怎么处理", "key", ()), services.now(), receipt=False))
+    assert brief(told()) == [("ticket.opened", f"T-{number}", ["e-1"])]
+    happens(number, lifecycle.spam, "王敏")
+    assert brief(told()) == [("ticket.closed", f"T-{number}", ["e-1"])]
 
 
 @pytest.mark.parametrize("end", ["withdrawn", "spam", "expired"])

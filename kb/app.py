@@ -35,7 +35,7 @@ from kb.accounts.roles import Right
 from kb.tickets import shares
 from kb.web import api_keys, authorisation, errors, headers, health, limits, openapi, origins
 from kb.web import visitor as visitors
-from kb.web.wording import ago, day, event_name, file_size, moment, public_kind, role_name, state_name
+from kb.web.wording import ago, day, file_size, moment, public_kind, role_name, state_name
 
 if TYPE_CHECKING:
     from kb.services import Services
@@ -116,7 +116,6 @@ def _equip_templates(app: Flask, services: Services) -> None:
     app.jinja_env.filters["file_size"] = file_size
     app.jinja_env.filters["moment"] = partial(moment, zone=services.policies.hours.zone)
     app.jinja_env.filters["state_name"] = state_name
-    app.jinja_env.filters["event_name"] = event_name
     app.jinja_env.filters["public_kind"] = public_kind
     app.jinja_env.filters["role_name"] = role_name
     app.jinja_env.filters["trusted"] = Markup  # only for HTML that nh3 or indexer.snippet made

@@ -206,7 +206,6 @@ def _person(services: Services, session: Session, user: User, *, error: str = ""
         has_tickets=may(user.role, Right.DESK),
         error=error,
         done=done,
-        now=services.now(),
     )
 
 

@@ -52,7 +52,7 @@ def blueprint(services: Services) -> Blueprint:
         articles = articles_by_module(published, visitor().audience).get(module, [])
         if known is None or not articles:
             raise NotFoundError("没有这个模块，或者里面还没有文章。请从首页进入。")
-        return render_template("reading/module.html", published=published, module=known, articles=articles)
+        return render_template("reading/module.html", module=known, articles=articles)
 
     @views.get("/a/<module>/<slug>")
     def article(module: str, slug: str) -> ResponseReturnValue:
@@ -61,7 +61,7 @@ def blueprint(services: Services) -> Blueprint:
         if found is None:
             raise NotFoundError("没有这篇文章。它可能改名或撤下了，搜一下你要找的内容。")
         known = next((one for one in published.modules if one.id == module), None)
-        return render_template("reading/article.html", published=published, article=found, module=known, related=related(published, found))
+        return render_template("reading/article.html", article=found, module=known, related=related(published, found))
 
     @views.get("/media/<module>/<name>")
     def media(module: str, name: str) -> ResponseReturnValue:

@@ -109,10 +109,6 @@ class Dossier:
         last = self.entries[-1] if self.entries else None
         return last if last is not None and last.mine else None
 
-    def addressee(self, follower: str) -> Person | None:
-        """Return the person with this id among those shown."""
-        return next((one for one in self.people if str(one.share.id) == follower), None)
-
 
 def read(
     session: Session, published: Published, number: int, agent: str, now: datetime, *, since: int | None = None, to: str = "", whole: bool = False

@@ -99,4 +99,4 @@ def _wants_json() -> bool:
 def _answer(status: int, code: str, message: str) -> tuple[Response, int]:
     if _wants_json():
         return jsonify(error={"code": code, "message": message}), status
-    return Response(render_template("error.html", status=status, message=message), mimetype="text/html"), status
+    return Response(render_template("error.html", message=message), mimetype="text/html"), status

@@ -33,7 +33,7 @@ import kb.widget.frame
 import kb.widget.pages
 from kb.accounts.roles import Right
 from kb.tickets import shares
-from kb.web import api_keys, authorisation, errors, headers, health, limits, openapi, origins
+from kb.web import api_keys, authorisation, errors, headers, health, language, limits, openapi, origins
 from kb.web import visitor as visitors
 from kb.web.wording import ago, day, file_size, moment, public_kind, role_name, state_name
 
@@ -63,6 +63,7 @@ def create_app(services: Services) -> Flask:
     origins.install(app, services)  # first, so that a registered site can read why it was refused
     limits.install(app, config)  # before all that refuses, so that what is refused is counted too
     origins.install_refusals(app, services)
+    language.install(app)
     api_keys.install(app, services)
     visitors.install(app, services)
     limits.install_for_callers(app, config, _whose)

@@ -18,6 +18,7 @@ from kb.tickets import countdown
 from kb.tickets.intake import Finished, record
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
+from kb.web.language import said
 from kb.web.limits import MAX_URL
 from kb.web.openapi import described
 from kb.web.visitor import anonymous_source, sender, visitor
@@ -47,9 +48,9 @@ def blueprint(services: Services) -> Blueprint:
     @described(contract.SEARCH)
     def search() -> ResponseReturnValue:
         published = services.library.current()
-        said = asked_answer(published, limit=number_arg("limit", 10, 1, 50))
-        public = services.public_replies.matching(published, said.question.text, visitor().audience) if said.verdict is not Verdict.EMPTY else None
-        body = as_json(said, services.config.base_url)
+        found = asked_answer(published, limit=number_arg("limit", 10, 1, 50))
+        public = services.public_replies.matching(published, found.question.text, visitor().audience) if found.verdict is not Verdict.EMPTY else None
+        body = as_json(found, services.config.base_url)
         if "answer" in body:
             body["answer"] = with_passes(body["answer"], published, services.config.secret_key, services.now())
         return jsonify(body | ({"reply": _reply_json(public)} if public else {}))
@@ -131,9 +132,9 @@ def _reply_json(reply: Reply) -> dict[str, Any]:
     """Return a public reply as plain text with what it is; `open` tells whether somebody may still join those who wait."""
     return {
         "kind": reply.kind,
-        "kind_name": public_kind(reply.kind),
+        "kind_name": said(public_kind(reply.kind)),
         "text": reply.body,
-        "role": role_name(reply.role),
+        "role": said(role_name(reply.role)),
         "at": reply.at.isoformat(),
         "expires_at": reply.expires_at.isoformat(),
         "open": reply.open,

@@ -24,6 +24,7 @@ from kb.tickets.standing import NEWS, State
 from kb.web import api_keys, idempotency
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
+from kb.web.language import said
 from kb.web.openapi import described
 from kb.web.visitor import anonymous_source, sender, visitor
 
@@ -214,7 +215,7 @@ def _line(line: Line, base_url: str) -> dict[str, Any]:
         "token": share.token,
         "url": f"{base_url}/t/{share.token}",
         "question": share.wording,
-        "words": line.words,
+        "words": said(line.words),
         "state": share.ticket.state,
         "news": line.news,
         "at": line.at.isoformat(),
@@ -256,7 +257,7 @@ def _told(mine: Follower, token: str, published: Published, base_url: str) -> di
     return {
         "number": ticket.number,
         "state": ticket.state,
-        "words": way.words,
+        "words": said(way.words),
         "question": mine.wording,
         "followers": ticket.people,
         "opened_at": ticket.opened_at.isoformat(),
@@ -265,7 +266,13 @@ def _told(mine: Follower, token: str, published: Published, base_url: str) -> di
         "news": shares.has_news(mine),
         "news_at": way.news_at.isoformat() if way.news_at else None,
         "steps": [
-            {"step": step.stage.value, "name": step.name, "at": step.at.isoformat() if step.at else None, "reached": step.reached, "current": step.current}
+            {
+                "step": step.stage.value,
+                "name": said(step.name),
+                "at": step.at.isoformat() if step.at else None,
+                "reached": step.reached,
+                "current": step.current,
+            }
             for step in way.steps
         ],
         "asked": way.question.text if way.question else None,

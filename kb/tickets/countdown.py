@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kb.tickets import alarms, shares
 from kb.tickets.sla import clocks, round_of
 from kb.tickets.standing import Level, State
+from kb.web.language import said
 from kb.web.wording import moment
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class Expected:
         return "。".join(filter(None, (self.words, self.resting)))
 
     def as_json(self) -> dict[str, Any]:
-        """Return it in the form of the API."""
-        return {"what": self.what, "at": self.at.isoformat() if self.at else None, "late": self.late, "words": self.sentences}
+        """Return it in the form of the API, in the language that the request asks for."""
+        return {"what": self.what, "at": self.at.isoformat() if self.at else None, "late": self.late, "words": said(self.words, self.resting)}
 
 
 def of_row(ticket: Ticket, policies: Policies, now: datetime) -> Countdown | None:

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from indexer.errors import IndexerError
 from kb.db import cannot_store
 from kb.errors import InFlightError, InvalidRequestError
+from kb.web.language import said
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -98,5 +99,5 @@ def _wants_json() -> bool:
 
 def _answer(status: int, code: str, message: str) -> tuple[Response, int]:
     if _wants_json():
-        return jsonify(error={"code": code, "message": message}), status
+        return jsonify(error={"code": code, "message": said(message)}), status
     return Response(render_template("error.html", message=message), mimetype="text/html"), status

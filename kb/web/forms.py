@@ -9,6 +9,9 @@ from werkzeug.exceptions import BadRequest
 
 from kb.errors import InvalidRequestError
 
+_NAMES = {"question": "问题", "query": "问题", "details": "补充说明", "contact": "联系方式", "word": "评价", "reason": "原因"}
+"""What people call the fields that they fill in."""
+
 
 def json_object() -> dict[str, Any]:
     """Return the request's JSON object. Raises InvalidRequestError for anything else, lone surrogates included."""
@@ -33,7 +36,7 @@ def text_of(data: dict[str, Any], name: str, *, most: int, required: bool = True
     if not isinstance(value, str) or (required and not clean(value).strip()):
         raise InvalidRequestError("bad_field", f"{name} must be a text that is not empty")
     if len(value) > most:
-        raise InvalidRequestError("too_long", f"{name} has {len(value)} characters; at most {most} are taken")
+        raise InvalidRequestError("too_long", f"{_NAMES.get(name, name)}（{name}）太长了：有 {len(value)} 个字，最多 {most} 个。请删减后再提交。")
     return clean(value)
 
 

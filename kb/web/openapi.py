@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import Blueprint, current_app, jsonify, request
 
 from kb.errors import KbError
+from kb.web import language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -231,6 +232,7 @@ def _parameters(rule: str, operation: Operation, components: dict[str, Schema]) 
         yield {"in": "path", "name": name, "required": True, "schema": _resolved(schema, components)}
     for name, schema in operation.query.items():
         yield {"in": "query", "name": name, "schema": _resolved(schema, components)}
+    yield {"in": "query", "name": language.NAME, "schema": text("The language of what is said to people; zh-CN unless asked.", one_of=language.LANGUAGES)}
     if operation.keyed:
         words = "A new random text for each new request: whoever got no answer sends the same again, and it is done once."
         yield {"in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "pattern": "^[!-~]{16,128}$", "description": words}}

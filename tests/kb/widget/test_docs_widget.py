@@ -203,3 +203,15 @@ def test_what_the_java_lines_sign_is_taken(tmp_path):
     done = subprocess.run([java, "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", str(program)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert taken(done.stdout, Key("HS256", SECRET)) == (Subject("travel", person), frozenset({"manager"}))
+
+
+# Without a script
+
+
+def test_the_frame_of_the_document_is_a_search_that_pages_of_its_site_may_frame(restricted, app_of, register):
+    register(restricted, "travel", origins=("https://app.example.com",))
+    (source,) = re.findall(r'<iframe src="https://help\.example\.com(/[^"]+)"', ENGLISH)
+    answer = app_of(restricted).test_client().get(source)
+    assert answer.status_code == 200
+    assert "https://app.example.com" in answer.headers["Content-Security-Policy"].partition("frame-ancestors ")[2].partition(";")[0].split()
+    assert 'name="q"' in answer.text

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMA = "0005"
 """The last migration: written here too, so that a database of this version is known without loading alembic, which takes an eighth of a second."""
+MAX_ID = 2**63 - 1
+"""The greatest number that SQLite can hold: a row of a greater one is not even asked for."""
 _BUSY = 5000
 """Milliseconds for which SQLite waits for a lock."""
 _BUSY_EMPTYING = 250

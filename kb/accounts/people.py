@@ -11,6 +11,7 @@ from kb.accounts import audit, sign_in
 from kb.accounts.audit import Deed
 from kb.accounts.models import AuditEntry, StaffSession, User
 from kb.accounts.roles import NAMES, Role
+from kb.db import MAX_ID
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.mail_address import is_address
 from kb.notifications import outbox
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
-
-_TOO_LARGE = 2**63
-"""From here on a number is none that SQLite can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Row:
 
 def find(session: Session, number: int) -> User:
     """Return an account. Raises NotFoundError."""
-    user = session.get(User, number) if number < _TOO_LARGE else None
+    user = session.get(User, number) if number <= MAX_ID else None
     if user is None:
         raise NotFoundError("没有这个账号。请从人员列表里选择。")
     return user

@@ -12,6 +12,7 @@ from kb.accounts.audit import COMMAND_LINE
 from kb.accounts.identity import ALGORITHMS
 from kb.commands.database import DatabaseCommand, services_now, upgrade, writing
 from kb.console import as_json_option, print_json, say
+from kb.db import MAX_ID
 from kb.widget import registering
 from kb.widget.registering import THEMES, TOPICS, Terms, terms_of
 from kb.widget.server_keys import Scope
@@ -182,7 +183,7 @@ def server_key_add(name: str, label: str, scopes: tuple[str, ...], as_json_: boo
 
 @server_key.command("revoke", cls=DatabaseCommand)
 @_name
-@click.argument("id_", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.argument("id_", metavar="ID", type=click.IntRange(1, MAX_ID))
 @as_json_option
 def server_key_revoke(name: str, id_: int, as_json_: bool) -> None:  # noqa: FBT001
     """Accept a server key no more, at once."""
@@ -209,7 +210,7 @@ def webhook_add(name: str, url: str, topics: tuple[str, ...], as_json_: bool) ->
 
 @webhook.command("remove", cls=DatabaseCommand)
 @_name
-@click.argument("id_", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.argument("id_", metavar="ID", type=click.IntRange(1, MAX_ID))
 @as_json_option
 def webhook_remove(name: str, id_: int, as_json_: bool) -> None:  # noqa: FBT001
     """Tell an address no more."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, literal_column, or_, select, update
 from sqlalchemy.orm import aliased
 
 from kb import mailer
+from kb.accounts.models import User
+from kb.db import MAX_ID
 from kb.errors import NotFoundError
 from kb.notifications.models import Message, Notice
+from kb.tickets.models import TicketEvent
+from kb.tickets.standing import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,6 +31,8 @@ KEPT = timedelta(days=30)
 _SHOWN = 200
 """Messages given up that are listed, the latest first."""
 _BATCH = 1000
+_ALARMED = literal_column("'alarmed'")
+"""In the words of ix_notices_alarmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,37 @@ class Dead:
     message: Message
     topic: str
     ticket: int | None
+
+
+class Reminder(NamedTuple):
+    """Word of a ticket's time to one account, or to the team (no name): the `level` whose people look at what comes there, and what became of it.
+
+    `ended_as` as in messages: "" while it waits, and void too where there was nobody to send it to.
+    """
+
+    user_id: int | None
+    name: str
+    level: str
+    ended_as: str
+    error: str
+
+
+def reminders(session: Session, number: int, since: datetime) -> list[Reminder]:
+    """Return the reminders of a ticket's time and the calls for help with it since a moment, oldest first; none older than messages are kept."""
+    listed = func.json_each(Notice.data, "$.numbers").table_valued("value")
+    in_digest = (Notice.kind == _ALARMED, Notice.ready_at >= since, select(listed.c.value).where(listed.c.value == number).exists())
+    escalations = select(TicketEvent.id).where(TicketEvent.ticket_number == number, TicketEvent.kind == Kind.ESCALATED, TicketEvent.at >= since)
+    found = (
+        select(Notice.user_id, Message.user_id, User.name, User.level, Notice.spread_at, Message.ended_as, Message.error)
+        .outerjoin(Message, Message.notice_id == Notice.id)
+        .outerjoin(User, User.id == func.coalesce(Message.user_id, Notice.user_id))
+        .where(or_(and_(*in_digest), Notice.event_id.in_(escalations)))
+        .order_by(Notice.id, Message.id)
+    )
+    return [
+        Reminder(told or meant, name or "", level or "", ("void" if spread_at else "") if ended_as is None else ended_as, error or "")
+        for meant, told, name, level, spread_at, ended_as, error in session.execute(found)
+    ]
 
 
 def waiting(session: Session) -> list[Waiting]:
@@ -85,7 +122,7 @@ def drop(session: Session, id_: int, now: datetime) -> Message:
 
 
 def _given_up(session: Session, id_: int) -> Message:
-    message = session.get(Message, id_) if id_ < 2**63 else None
+    message = session.get(Message, id_) if id_ <= MAX_ID else None
     if message is None or message.ended_as != "dead":
         raise NotFoundError("这条消息已经处理过，或者已被清理。刷新页面看看最新状态。")
     return message

@@ -12,6 +12,7 @@ from flask import Blueprint, jsonify, request
 
 from indexer.published import EVERYONE
 from kb.accounts.identity import is_subject, subject_of
+from kb.db import MAX_ID
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.search.answerability import Verdict
 from kb.search.api import receipt_json
@@ -246,7 +247,7 @@ def _sent(data: dict[str, Any], action: str) -> Sent:
     if (mark is not None and (not isinstance(mark, int) or isinstance(mark, bool))) or (action == "rate" and mark is None):
         raise InvalidRequestError("bad_field", "satisfaction must be a whole number from 1 to 5")
     last = data.get("last")
-    if last is not None and (not isinstance(last, int) or isinstance(last, bool) or not 0 <= last < 2**63):
+    if last is not None and (not isinstance(last, int) or isinstance(last, bool) or not 0 <= last <= MAX_ID):
         raise InvalidRequestError("bad_field", "last must be the whole number of an event")
     return Sent(details, contact, mark, text_of(data, "word", most=MAX_WORD, required=False), last)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import case, delete, func, insert, select
 from sqlalchemy.orm import object_session
 
+from kb.db import MAX_ID
 from kb.errors import NotFoundError
 from kb.notifications import outbox
 from kb.tickets.models import FIRST_NUMBER, Detail, Follower, Phrasing, PhrasingTerm, Ticket, TicketEvent
@@ -23,13 +24,10 @@ if TYPE_CHECKING:
 
     from kb.tickets.standing import Happened
 
-_TOO_LARGE = 2**63
-"""From here on a number is none that SQLite can hold."""
-
 
 def find(session: Session, number: int) -> Ticket:
     """Return a ticket. Raises NotFoundError."""
-    ticket = session.get(Ticket, number) if 0 <= number < _TOO_LARGE else None
+    ticket = session.get(Ticket, number) if 0 <= number <= MAX_ID else None
     if ticket is None:
         raise NotFoundError(f"没有工单 T-{number}。请从工单列表里选择。")
     return ticket

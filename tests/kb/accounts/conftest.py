@@ -9,6 +9,13 @@ from kb.accounts.models import AuditEntry, User
 
 
 @pytest.fixture
+def session(db):
+    """A transaction in which the whole test happens."""
+    with db.write() as open_session:
+        yield open_session
+
+
+@pytest.fixture
 def log_of(services):
     """Return what stands in the audit log, oldest first: `(actor, deed, object, detail)`."""
 

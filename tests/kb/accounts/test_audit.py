@@ -15,12 +15,6 @@ from kb.tickets.standing import ASKER, SYSTEM, Kind
 
 
 @pytest.fixture
-def session(db):
-    with db.write() as open_session:
-        yield open_session
-
-
-@pytest.fixture
 def ticket(session, now):
     return history.open_ticket(session, "打印机卡纸怎么处理", now)
 

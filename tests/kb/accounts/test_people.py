@@ -18,12 +18,6 @@ ADMIN = "管理员老周"
 
 
 @pytest.fixture
-def session(db):
-    with db.write() as open_session:
-        yield open_session
-
-
-@pytest.fixture
 def admin(session, now):
     return sign_in.add_user(session, ADMIN, Role.ADMINISTRATOR, now)
 

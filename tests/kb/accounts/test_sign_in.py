@@ -20,12 +20,6 @@ def try_password(session, name, password, now):
 
 
 @pytest.fixture
-def session(db):
-    with db.write() as open_session:
-        yield open_session
-
-
-@pytest.fixture
 def agent(session, now):
     user = sign_in.add_user(session, "客服小林", Role.AGENT, now)
     sign_in.set_password(user, PASSWORD)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from kb.business_hours import BusinessHours
 from kb.errors import InvalidRequestError
@@ -53,19 +52,6 @@ def open_one(services):
             return made.number
 
     return make
-
-
-@contextmanager
-def statements(services):
-    """Collect every statement that is sent meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection, _cursor, statement, *_rest):
-        sent.append(statement)
-
-    event.listen(services.db.engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(services.db.engine, "before_cursor_execute", note)
 
 
 # The head
@@ -409,10 +395,10 @@ def test_the_page_says_who_else_is_there_and_what_they_did(agent, colleague, tic
     assert agent.get("/desk/999/watch").status_code == 404
 
 
-def test_looking_writes_only_when_it_says_something_new(agent, ticket, clock, services):
+def test_looking_writes_only_when_it_says_something_new(agent, ticket, clock, services, statements):
     agent.get(f"{PAGE}/watch?seen=1")
     clock.forward(seconds=10)
-    with statements(services) as sent:
+    with statements() as sent:
         agent.get(f"{PAGE}/watch?seen=1")
     assert [one for one in sent if one.startswith(("INSERT", "UPDATE", "DELETE"))] == []
     agent.get(f"{PAGE}/watch?seen=1&writing=1")
@@ -535,7 +521,7 @@ def test_of_very_many_people_those_who_told_something_stand_first_and_the_rest_o
     assert not [link for link in last.links if "after=" in link]
 
 
-def test_the_page_asks_the_database_as_often_for_two_people_as_for_sixty(agent, open_one, services):
+def test_the_page_asks_the_database_as_often_for_two_people_as_for_sixty(agent, open_one, services, statements):
     sizes = {}
     for people in (2, 60):
         number = open_one(f"{people} 个人的问题", people, "换个说法")
@@ -545,7 +531,7 @@ def test_the_page_asks_the_database_as_often_for_two_people_as_for_sixty(agent, 
                 shares.add_details(follower, "我的情况", "分机", services.now())
                 lifecycle.reply(found, "收到", "客服小林", services.now(), follower)
         agent.get(f"/desk/{number}")
-        with statements(services) as sent:
+        with statements() as sent:
             agent.get(f"/desk/{number}")
         sizes[people] = len(sent)
     assert sizes[2] == sizes[60] <= 35

@@ -30,6 +30,8 @@ from kb.web.openapi import described
 from kb.web.visitor import anonymous_source, sender, visitor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from flask.typing import ResponseReturnValue
     from sqlalchemy.orm import Session
 
@@ -116,11 +118,9 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
         with services.db.read() as session:
             if server is not None:
                 return jsonify(_of_site(session, server, services.config.base_url))
-            found = progress.overview(session, _person(), services.now())
-            lines = [*found.needed, *found.answered, *found.waiting, *found.ended]
-            state = _state()
-            listed = [_line(line, services.config.base_url) for line in lines if state in {"", line.share.ticket.state}]
-            return jsonify(tickets=listed, news=sum(line["news"] for line in listed), next=None)
+            if {"limit", "after"} & request.args.keys():
+                return jsonify(_of_person(session, _person(), services.config.base_url))
+            return jsonify(_overview(session, _person(), services))
 
     @views.post("/tickets")
     @described(contract.OPEN)
@@ -183,17 +183,48 @@ def _require_reach(services: Services, token: str) -> None:
         _reached(session, token)
 
 
+def _overview(session: Session, person: str, services: Services) -> dict[str, Any]:
+    """Return a person's latest questions, those that want something of them first; `next` leads on to the older ones."""
+    found, state = progress.overview(session, person, services.now()), _state()
+    lines = [*found.needed, *found.answered, *found.waiting, *found.ended]
+    listed = [_line(line, services.config.base_url) for line in lines if state in {"", line.share.ticket.state}]
+    oldest = min((line.share.id for line in lines), default=0)
+    more = len(lines) == shares.OVERSEEN and shares.of_person(session, person, 1, state=state, before=oldest)
+    return {"tickets": listed, "news": sum(line["news"] for line in listed), "next": str(oldest) if more else None}
+
+
+def _of_person(session: Session, person: str, base_url: str) -> dict[str, Any]:
+    """Return a page of a person's questions, the latest first."""
+    limit, before = _asked_page()
+    found = shares.of_person(session, person, limit + 1, state=_state(), before=before)
+    return _paged(session, found, limit, lambda line: _line(line, base_url))
+
+
+def _asked_page() -> tuple[int, int | None]:
+    """Return how many questions are asked for, and the id of the share that they are older than, None for the first page."""
+    return number_arg("limit", 20, 1, 100), number_arg("after", 0, 1, 999_999_999) or None
+
+
+def _paged(session: Session, found: Sequence[Follower], limit: int, written: Callable[[Line], dict[str, Any]]) -> dict[str, Any]:
+    """Return the first `limit` of these shares as a page; one more says that there is a next one."""
+    lines = progress.listed(session, found[:limit])
+    following = str(found[limit - 1].id) if len(found) > limit else None
+    return {"tickets": [written(line) for line in lines], "news": sum(line.news for line in lines), "next": following}
+
+
 def _of_site(session: Session, server: Caller, base_url: str) -> dict[str, Any]:
     """Return a page of the questions of a site's people, the latest first."""
-    limit, after = number_arg("limit", 20, 1, 100), number_arg("after", 0, 1, 999_999_999)
+    limit, before = _asked_page()
     sub = clean(request.args.get("sub", "")) or server.sub
     if sub and not is_subject(sub):
         raise InvalidRequestError("bad_field", "sub is no id of a person: 1 to 52 visible characters")
-    found = shares.of_site(session, server.site.name, limit + 1, sub=sub, state=_state(), before=after or None)
-    lines = progress.listed(session, found[:limit])
-    subjects = (subject_of(line.share.person) for line in lines)
-    listed = [_line(line, base_url) | {"sub": subject.sub if subject else ""} for line, subject in zip(lines, subjects, strict=True)]
-    return {"tickets": listed, "news": sum(line.news for line in lines), "next": str(found[limit - 1].id) if len(found) > limit else None}
+    found = shares.of_site(session, server.site.name, limit + 1, sub=sub, state=_state(), before=before)
+
+    def written(line: Line) -> dict[str, Any]:
+        subject = subject_of(line.share.person)
+        return _line(line, base_url) | {"sub": subject.sub if subject else ""}
+
+    return _paged(session, found, limit, written)
 
 
 def _state() -> str:

@@ -100,7 +100,7 @@ TICKETS = Operation(
     "The questions of the person who asks; for a server, those of all its site's people",
     {
         200: Answer(
-            "Those that want something of the person first; for a server the latest first.",
+            "A person's latest hundred, those that want something of them first; with `limit` or `after`, and for a server, the latest first.",
             record({"tickets": listed(_LINE), "news": number("How many of them hold something new."), "next": NEXT}),
         )
     },
@@ -108,7 +108,7 @@ TICKETS = Operation(
     query={
         "sub": text("Servers only: the questions of this person.", most=200),
         "state": _STATE,
-        "limit": number("Servers only: how many.", 1, 100, 20),
+        "limit": number("How many on a page.", 1, 100, 20),
         "after": CURSOR,
     },
     personal=True,

@@ -321,15 +321,24 @@ def has_news(follower: Follower) -> bool:
     return news is not None and (follower.seen_at is None or news > follower.seen_at)
 
 
-def of_person(session: Session, person: str, limit: int = 100) -> list[Follower]:
-    """Return the shares in which a person waits or waited until it was solved for them, newest first, with their tickets."""
-    query = select(Follower).where(Follower.person == person, Follower.withdrawn_at.is_(None), _noted()).order_by(Follower.id.desc())
-    return list(session.scalars(query.options(joinedload(Follower.ticket)).limit(limit)))
+OVERSEEN = 100
+"""Shares of one person that an overview holds, the newest."""
+
+
+def of_person(session: Session, person: str, limit: int = OVERSEEN, *, state: str = "", before: int | None = None) -> list[Follower]:
+    """Return the shares in which a person waits or waited until it was solved for them, newest first, with their tickets.
+
+    Only those in tickets of one state, and older than the share with the id `before`, where these are given.
+    """
+    return _page(session, Follower.person == person, limit, state, before)
 
 
 def of_site(session: Session, site: str, limit: int, *, sub: str = "", state: str = "", before: int | None = None) -> list[Follower]:
-    """Return the shares of a site's people, as `of_person`; only those of one of them, in tickets of one state, older than the share with the id `before`."""
-    theirs = Follower.person == f"s:{site}:{sub}" if sub else people_of(site)
+    """Return the shares of a site's people, or of one of them, as `of_person`."""
+    return _page(session, Follower.person == f"s:{site}:{sub}" if sub else people_of(site), limit, state, before)
+
+
+def _page(session: Session, theirs: ColumnElement[bool], limit: int, state: str, before: int | None) -> list[Follower]:
     query = select(Follower).join(Follower.ticket).where(theirs, Follower.withdrawn_at.is_(None), _noted()).order_by(Follower.id.desc())
     if state:
         query = query.where(Ticket.state == state)

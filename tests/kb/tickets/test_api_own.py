@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from kb.tickets import lifecycle
+from kb.tickets import lifecycle, shares
 from kb.widget.models import Site
 
 HERS, HIS = ({"X-Zhida-Site": "travel", "Origin": "https://travel.example.com", "X-Zhida-Visitor": letter * 32} for letter in "ab")
@@ -155,3 +155,52 @@ def test_a_file_of_ones_own_opens_by_its_address_alone(page, app):
     sent = {"file": (io.BytesIO(b"number,amount\n1,20\n"), "list.csv")}
     url = page.post(f"/api/v1/tickets/{token}/files", data=sent, headers=HERS).json["file"]["url"]
     assert app.test_client().get(url.removeprefix("http://localhost")).data == b"number,amount\n1,20\n"
+
+
+QUESTIONS = ["打印机卡纸怎么处理", "咖啡机漏水找谁", "会议室投影没有信号", "停车位怎么申请", "门禁卡丢了怎么补"]
+
+
+def pages(client, query, headers=HERS):
+    """Return the questions of all pages of a list, page by page."""
+    found, after = [], ""
+    while after is not None:
+        page = mine_at(client, f"{query}{after and f'&after={after}'}", headers)
+        found.append([line["question"] for line in page["tickets"]])
+        after = page["next"]
+    return found
+
+
+def mine_at(client, query, headers):
+    answer = client.get(f"/api/v1/tickets?{query}", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def test_ones_own_questions_come_page_by_page_without_a_gap_while_more_are_asked(page, agent_does):
+    for question in QUESTIONS[:4]:
+        ask(page, question, HERS)
+    ask(page, QUESTIONS[4], HIS)
+    first = mine_at(page, "limit=2", HERS)
+    assert [line["question"] for line in first["tickets"]] == QUESTIONS[3:1:-1]
+    ask(page, QUESTIONS[4], HERS)
+    agent_does(lifecycle.resolve, body="请联系行政")
+    rest = mine_at(page, f"limit=2&after={first['next']}", HERS)
+    assert ([line["question"] for line in rest["tickets"]], rest["next"], rest["news"]) == (QUESTIONS[1::-1], None, 1)
+    assert pages(page, "limit=3") == [QUESTIONS[4:1:-1], QUESTIONS[1::-1]]
+    assert pages(page, "limit=1&state=resolved") == [[QUESTIONS[0]]]
+    assert pages(page, "") == [[QUESTIONS[0], *QUESTIONS[:0:-1]]], "without either, what wants something of the person comes first"
+
+
+def test_a_list_that_is_longer_than_one_answer_leads_on_to_its_rest(page, monkeypatch):
+    for question in QUESTIONS:
+        ask(page, question, HERS)
+    monkeypatch.setattr(shares, "OVERSEEN", 2)
+    monkeypatch.setattr(shares.of_person, "__defaults__", (2,))
+    found = pages(page, "")
+    assert found == [QUESTIONS[:2:-1], QUESTIONS[2::-1]]
+
+
+@pytest.mark.parametrize("wrong", ["limit=0", "limit=101", "limit=x", "after=x", "after=-1", "limit=2&state=gone"])
+def test_a_page_that_cannot_be_is_refused(page, wrong):
+    answer = page.get(f"/api/v1/tickets?{wrong}", headers=HERS)
+    assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_field")

@@ -21,7 +21,7 @@ from kb.web.idempotency import once
 from kb.web.language import said
 from kb.web.limits import MAX_URL
 from kb.web.openapi import described
-from kb.web.visitor import anonymous_source, sender, visitor
+from kb.web.visitor import anonymous_source, named_site, sender, visitor
 from kb.web.wording import public_kind, role_name
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def blueprint(services: Services) -> Blueprint:
     def search() -> ResponseReturnValue:
         published = services.library.current()
         found = asked_answer(published, limit=number_arg("limit", 10, 1, 50))
-        public = services.public_replies.matching(published, found.question.text, visitor().audience) if found.verdict is not Verdict.EMPTY else None
+        public = (
+            services.public_replies.matching(published, found.question.text, visitor().audience, named_site()) if found.verdict is not Verdict.EMPTY else None
+        )
         body = as_json(found, services.config.base_url)
         if "answer" in body:
             body["answer"] = with_passes(body["answer"], published, services.config.secret_key, services.now())
@@ -68,7 +70,7 @@ def blueprint(services: Services) -> Blueprint:
             opened=_opened(text_of(data, "opened", most=200, required=False), published),
             rank=_rank(data.get("rank")),
             staff=visitor().working,
-            reply=services.public_replies.matching(published, query, visitor().audience),
+            reply=services.public_replies.matching(published, query, visitor().audience, named_site()),
             audience=visitor().audience if visitor().site else EVERYONE,
             source=anonymous_source(services),
         )

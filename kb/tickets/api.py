@@ -27,7 +27,7 @@ from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
 from kb.web.language import said
 from kb.web.openapi import described
-from kb.web.visitor import anonymous_source, sender, visitor
+from kb.web.visitor import anonymous_source, named_site, sender, visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -151,7 +151,7 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
                 trigger=Trigger.UNSOLVED,
                 person=person,
                 staff=visitor().working,
-                reply=services.public_replies.matching(published, question, visitor().audience),
+                reply=services.public_replies.matching(published, question, visitor().audience, named_site()),
                 audience=_readers(),
                 source=anonymous_source(services),
             )

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from indexer.published import EVERYONE
+from kb.accounts.identity import subject_of
 from kb.tickets.clusters import best_match, reader_of, wording_of
-from kb.tickets.models import Phrasing, PublicReply, Ticket
+from kb.tickets.models import Follower, Phrasing, PublicReply, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from sqlalchemy import Select
+    from sqlalchemy.orm import Session
 
     from indexer.published import Audience, Published
     from kb.db import Database
@@ -33,7 +35,10 @@ _MOST_WORDINGS = 20
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A public reply. `module` and `open` are its ticket's: an open one still waits for an answer, so that others may join it. `role`: its author's here."""
+    """A public reply. `module` and `open` are its ticket's: an open one still waits for an answer, so that others may join it. `role`: its author's here.
+
+    `sites`: while nobody has filed the ticket under a module, those whose people wait in it, as far as the site vouches for them.
+    """
 
     id: int
     number: int
@@ -44,6 +49,14 @@ class Reply:
     role: str
     at: datetime
     expires_at: datetime
+    sites: frozenset[str] = frozenset()
+
+    def shown_to(self, audience: Audience, site: str) -> bool:
+        """Tell whether people of this audience see it, on the site of that name ("" for none).
+
+        What is shown only of some modules shows a reply of theirs; one that nobody has filed is shown where it was asked, and nowhere else.
+        """
+        return not audience.modules or self.module in audience.modules or site in self.sites
 
 
 class PublicReplies:
@@ -58,9 +71,9 @@ class PublicReplies:
         self._wishes: tuple[Published | None, dict[int, tuple[Wish, ...]]] = (None, {})
         self._lock = threading.Lock()
 
-    def matching(self, published: Published, text: str, audience: Audience = EVERYONE) -> Reply | None:
-        """Return the reply to a question in the same or other words; None when there is none in force in the modules that these people are shown."""
-        live = {id_: reply for id_, reply in self._current().items() if not audience.modules or reply.module in audience.modules}
+    def matching(self, published: Published, text: str, audience: Audience = EVERYONE, site: str = "") -> Reply | None:
+        """Return the reply to a question in the same or other words; None when there is none in force that these people are shown on this site."""
+        live = {id_: reply for id_, reply in self._current().items() if reply.shown_to(audience, site)}
         if not live:
             return None
         read_by, wishes = self._wishes
@@ -84,14 +97,30 @@ class PublicReplies:
         """Read which replies are in force; their wordings only when these are others, or after a while, for people find new ones."""
         with self._db.read() as session:
             in_force = select(PublicReply, Ticket.module, Ticket.open).join(Ticket).where(PublicReply.ended_at.is_(None), PublicReply.expires_at > self._now())
+            rows = [(one, module, open_) for one, module, open_ in session.execute(in_force.order_by(PublicReply.id))]
+            asked_on = _sites(session, [one.ticket_number for one, module, _ in rows if not module])
             self._live = {
-                one.id: Reply(one.id, one.ticket_number, module, open_, one.kind, one.body, one.role, one.at, one.expires_at)
-                for one, module, open_ in session.execute(in_force.order_by(PublicReply.id))
+                one.id: Reply(
+                    one.id, one.ticket_number, module, open_, one.kind, one.body, one.role, one.at, one.expires_at, asked_on.get(one.ticket_number, frozenset())
+                )
+                for one, module, open_ in rows
             }
             if self._live.keys() == self._wordings.keys() and self._clock() - self._loaded < _LOAD_EVERY:
                 return
             self._wordings = {id_: tuple(session.scalars(_most_asked(reply.number))) for id_, reply in self._live.items()}
             self._wishes, self._loaded = (None, {}), self._clock()
+
+
+def _sites(session: Session, numbers: Collection[int]) -> dict[int, frozenset[str]]:
+    """Return on which sites tickets were asked by people whom these vouch for."""
+    if not numbers:
+        return {}
+    vouched = (Follower.person > "s:") & (Follower.person < "s;") & Follower.withdrawn_at.is_(None)
+    found: dict[int, set[str]] = {}
+    for number, person in session.execute(select(Follower.ticket_number, Follower.person).where(Follower.ticket_number.in_(numbers), vouched)):
+        if (subject := subject_of(person)) is not None:
+            found.setdefault(number, set()).add(subject.site)
+    return {number: frozenset(names) for number, names in found.items()}
 
 
 def _most_asked(number: int) -> Select[str]:

@@ -190,6 +190,12 @@ def visitor() -> Visitor:
     return found
 
 
+def named_site() -> str:
+    """Return the name of the site that this request comes through, "" for none."""
+    found = visitor().site
+    return found.name if found is not None else ""
+
+
 def signed_in() -> Staff:
     """Return the signed-in person. Raises InvalidRequestError 401 for strangers."""
     found = visitor()

@@ -109,6 +109,34 @@ def test_a_public_reply_is_seen_where_its_tickets_module_is_shown(restricted, cl
     assert replies.matching(published, "打印机卡纸怎么处理", Audience(EMPLOYEE, frozenset({"open"}))) is None
 
 
+def test_a_public_reply_that_nobody_filed_is_seen_where_it_was_asked_and_nowhere_else(restricted, client, register, now):
+    """What is shown of some modules only keeps what is of none; but whose people asked is answered, with all who ask the like there."""
+    register(restricted, "other", modules=("open",))
+    question = {"query": "打印机卡纸怎么处理", "trigger": "unsolved"}
+    number = client("/api/v1/intents", "plain", {"intent_id": "i1", **question, "visitor": "0" * 32}).json["ticket"]["number"]
+    path = "/api/v1/search?q=打印机卡纸怎么处理"
+
+    def seen():
+        restricted.public_replies._looked = float("-inf")  # noqa: SLF001 - a second goes by
+        return {site for site in ("plain", "pages", "other") if "reply" in client(path, site).json}
+
+    with restricted.db.write() as session:
+        ticket = history.find(session, number)
+        assert ticket.module == ""
+        lifecycle.publish(ticket, "known", "打印机都坏了，正在修。", "客服小林", "agent", now, now + timedelta(days=1))
+    assert seen() == {"plain"}
+    url = client("/api/v1/intents", "pages", {"intent_id": "i2", **question}, sub="e-7").json["ticket"]["url"]
+    assert seen() == {"plain", "pages"}
+    assert "reply" in client(path, "pages", sub="e-8").json
+    with restricted.db.write() as session:
+        history.find(session, number).module = "finance"
+    assert seen() == {"plain"}, "filed, it is of its module alone"
+    with restricted.db.write() as session:
+        history.find(session, number).module = ""
+    assert client(f"/api/v1/tickets/{url.rpartition('/')[2]}/withdraw", "pages", {}, sub="e-7").status_code == 200
+    assert seen() == {"plain"}
+
+
 def test_people_of_a_site_are_themselves_and_nobody_else(client, restricted, vouch, app_of):
     """Two sites' people of one id, and one who is not signed, share nothing; the same id at the same site is the same person."""
     question = {"query": "打印机卡纸怎么处理", "trigger": "enter"}

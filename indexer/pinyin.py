@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MOST = 12
 """Spellings of one word; a word of many-voiced characters would have hundreds."""
+_LONGEST_SYLLABLE, _MOST_SYLLABLES = 6, 12
 _ALSO = dict(
     pair.split(":")
     for pair in (  # noqa: SIM905
@@ -52,6 +53,31 @@ def readings(char: str) -> tuple[str, ...]:
         return ()
     found = [first, *([_ALSO[char]] if char in _ALSO else [])]
     return tuple(dict.fromkeys(way for reading in found for way in (reading, reading.replace("v", "u"))))
+
+
+def sound_of(char: str) -> str:
+    """Return how one Han character in normal form is usually typed; itself when it has no pinyin."""
+    return next(iter(readings(char)), char)
+
+
+@lru_cache(maxsize=4096)
+def syllables_of(letters: str) -> tuple[str, ...]:
+    """Return a Latin word as the fewest syllables that it can be cut into, () for what is no pinyin: nianjia → nian, jia."""
+    if not (letters.isascii() and letters.isalpha()) or len(letters) > _LONGEST_SYLLABLE * _MOST_SYLLABLES:
+        return ()
+    best: list[tuple[str, ...] | None] = [(), *[None] * len(letters)]
+    for end in range(1, len(letters) + 1):
+        for start in range(max(0, end - _LONGEST_SYLLABLE), end):
+            before, syllable = best[start], letters[start:end]
+            if before is not None and syllable in _all_syllables() and (best[end] is None or len(before) + 1 < len(best[end] or ())):
+                best[end] = (*before, syllable)
+    return best[-1] or ()
+
+
+@cache
+def _all_syllables() -> frozenset[str]:
+    every = (readings.__wrapped__(chr(code)) for code in range(0x4E00, 0x9FA6))  # past the cache, which is for the characters that people use
+    return frozenset(chain.from_iterable(every))
 
 
 def spellings(word: str) -> tuple[str, ...]:

@@ -12,13 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.pinyin import readings
+from indexer.pinyin import sound_of, syllables_of
 from indexer.question import MAX_CHARACTERS, is_noise
 from indexer.segment import MAX_TERM, runs, segmenter
 from indexer.text import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from indexer.vocabulary import Vocabulary
 
@@ -40,7 +40,6 @@ _OWN = re.compile(r"[a-z]{0,4}[-]?\d[\d-]{7,}")
 _PRONOUNS = frozenset({"我", "我们", "公司", "自己", "别人", "他们"})
 """Words without content that take part when two things change places."""
 _PARTICLES = frozenset({"le", "ma", "ne"})
-_LONGEST_SYLLABLE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ class Reader:
         self.read = lru_cache(_REMEMBERED)(self._read)
         self._cut = segmenter(vocabulary.dictionary)
         self._empty = vocabulary.functional | GENERAL.padding | set(GENERAL.asks)
-        self._spoken = {tuple(_sound(char) for char in word): word for word in sorted(self._empty) if not word.isascii()}
+        self._spoken = {tuple(sound_of(char) for char in word): word for word in sorted(self._empty) if not word.isascii()}
 
     def _read(self, text: str) -> Wish:
         """Return what a wording wants, as far as its first 400 characters say."""
@@ -183,7 +182,7 @@ class Reader:
                 for word in self._cut.cut(run):
                     self._take(found, word, place)
                     place += len(word)
-            elif typed and (syllables := _syllables(run)):
+            elif typed and (syllables := syllables_of(run)):
                 self._take_spoken(found, syllables)
             else:
                 self._take_code(found, run, place)
@@ -204,7 +203,7 @@ class Reader:
             found.part()
             return
         weight = _LIGHT if word in GENERAL.light else _SINGLE if len(word) == 1 or word in GENERAL.aspects else _FULL
-        found.add(word, weight * self._tells(word), self._names(word), [(char, _sound(char)) for char in word], place, known=len(word) > 1)
+        found.add(word, weight * self._tells(word), self._names(word), [(char, sound_of(char)) for char in word], place, known=len(word) > 1)
 
     def _take_code(self, found: _Reading, run: str, place: int) -> None:
         if run in self._empty:
@@ -212,7 +211,7 @@ class Reader:
         if any(map(str.isdigit, run)) and not is_noise(run):
             found.codes.add(run)
         own = is_noise(run) or _OWN.fullmatch(run) is not None
-        syllables = _syllables(run) if run not in self._vocabulary.synonyms else ()
+        syllables = syllables_of(run) if run not in self._vocabulary.synonyms else ()
         units = [(one, one) for one in syllables] or [(run, "")]
         found.add(run, (_OWN_NUMBER if own else _FULL) * self._tells(run), self._names(run), units, place)
         found.part()
@@ -307,32 +306,3 @@ class _Reading:
             codes=frozenset(self.codes),
             spots=tuple(self.spots),
         )
-
-
-def _sound(char: str) -> str:
-    """Return how a Han character is typed; itself when it has no pinyin."""
-    return next(iter(readings(char)), char)
-
-
-@lru_cache(maxsize=4096)
-def _syllables(run: str) -> tuple[str, ...]:
-    """Return a Latin word as the fewest syllables of pinyin that it can be cut into, () for what is no pinyin."""
-    if not (run.isascii() and run.isalpha()) or len(run) > _LONGEST_SYLLABLE * 12:
-        return ()
-    best: list[tuple[str, ...] | None] = [(), *[None] * len(run)]
-    for end in range(1, len(run) + 1):
-        for start in range(max(0, end - _LONGEST_SYLLABLE), end):
-            before, syllable = best[start], run[start:end]
-            if before is not None and syllable in _all_syllables() and (best[end] is None or len(before) + 1 < len(best[end] or ())):
-                best[end] = (*before, syllable)
-    return best[-1] or ()
-
-
-@lru_cache(maxsize=1)
-def _all_syllables() -> frozenset[str]:
-    return frozenset(_every_reading(range(0x4E00, 0x9FA6)))
-
-
-def _every_reading(codes: Iterable[int]) -> Iterator[str]:
-    for code in codes:
-        yield from readings.__wrapped__(chr(code))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from kb.db import Database
@@ -31,7 +32,7 @@ KEPT = timedelta(days=30)
 _SHOWN = 200
 """Messages given up that are listed, the latest first."""
 _BATCH = 1000
-_ALARMED = literal_column("'alarmed'")
+_ALARMED: ColumnElement[str] = literal_column("'alarmed'")
 """In the words of ix_notices_alarmed."""
 
 

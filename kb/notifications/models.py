@@ -22,6 +22,7 @@ class Notice(Base):
     __tablename__ = "notices"
     __table_args__ = (
         Index("ix_notices_unspread", "ready_at", sqlite_where=text("spread_at IS NULL")),
+        Index("ix_notices_alarmed", "ready_at", sqlite_where=text("kind = 'alarmed'")),
         Index("ix_notices_event", "event_id", sqlite_where=text("event_id IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )

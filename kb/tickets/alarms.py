@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from kb.accounts.models import User
 from kb.accounts.roles import Right, Role, may
 from kb.clock import JUMP
-from kb.notifications import outbox
+from kb.notifications import messages, outbox
 from kb.notifications.outbox import Topic
 from kb.tickets import history
 from kb.tickets.models import Ticket, TicketEvent
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from kb.config import Config
     from kb.db import Database
+    from kb.notifications.messages import Reminder
     from kb.tickets.sla import Policies, Round
 
 BATCH = 200
@@ -41,6 +42,8 @@ _COLUMNS = [
     *(Ticket.priority, Ticket.category, Ticket.module, Ticket.alarm, Ticket.escalated, Ticket.due_at),
 ]
 """What the clocks are read from, without what people wrote."""
+_REACHED = frozenset({"sent", ""})
+"""What became of a message that somebody has, or has yet to get."""
 _TOLD, _INSTEAD = "told", "instead"
 """What stands in the data of an alarm and an escalation: from when on those whom it is for are told, or others in their place; neither when nobody can be."""
 
@@ -195,9 +198,12 @@ def _known(told: Mapping[str, datetime | None]) -> dict[str, list[str]] | None:
 
 
 def reminded(ticket: Ticket, now: datetime) -> Reminded:
-    """Return who knows that the time of a ticket runs out, in the round that goes on. Whom messages wait for whose time has come counts as told."""
+    """Return who knows that the time of a ticket runs out, in the round that goes on.
+
+    Whom messages wait for whose time has come counts as told; whom none reached, because each was refused for good or not wanted, does not.
+    """
     of, level = TicketEvent, ticket.escalated
-    since = round_of(ticket).began or ticket.opened_at
+    since = _since(ticket)
     rows = history.session_of(ticket).execute(
         select(of.kind, of.actor, of.target, of.data)
         .where(of.ticket_number == ticket.number, of.kind.in_((Kind.ALARMED.value, Kind.ESCALATED.value)), of.at >= since)
@@ -209,7 +215,25 @@ def reminded(ticket: Ticket, now: datetime) -> Reminded:
         anybody = anybody or bool(told)
         if kind == Kind.ESCALATED and target == level:
             named, by_hand = _TOLD in told or actor != SYSTEM, actor != SYSTEM
+    sent = messages.reminders(history.session_of(ticket), ticket.number, since) if anybody else []
+    reached = [one for one in sent if one.ended_as in _REACHED]
+    anybody = anybody and (bool(reached) or not sent)
+    named = named and (by_hand or not sent or any(one.level == level for one in reached))
     return Reminded(anybody, bool(level) and named, bool(level) and by_hand)
+
+
+def unreached(ticket: Ticket) -> list[Reminder]:
+    """Return for each account, and the team, whom no reminder of the round that goes on has reached the last one that was refused for good."""
+    if not (ticket.alarm or ticket.escalated):
+        return []
+    sent = messages.reminders(history.session_of(ticket), ticket.number, _since(ticket))
+    reached = {one.user_id for one in sent if one.ended_as in _REACHED}
+    return list({one.user_id: one for one in sent if one.ended_as == "dead" and one.user_id not in reached}.values())
+
+
+def _since(ticket: Ticket) -> datetime:
+    """Return when the round that goes on began."""
+    return round_of(ticket).began or ticket.opened_at
 
 
 def unheard(session: Session, reach: Reach) -> bool:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 
 from indexer.published import EVERYONE
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import countdown, dossier, history, lifecycle, presence, queue
+from kb.tickets import alarms, countdown, dossier, history, lifecycle, presence, queue
 from kb.tickets.desk import choice_of
 from kb.tickets.draft import draft
 from kb.tickets.models import Attachment, Follower
@@ -204,6 +204,7 @@ def _page(
             it=found,
             ticket=found.ticket,
             times=countdown.of_ticket(found.ticket, services.policies, now),
+            unreached=alarms.unreached(found.ticket),
             month_end=services.policies.month_end,
             levels={level.value: name for level, name in LEVEL_NAMES.items() if name and not _looks(found.ticket, level)},
             level=LEVEL_NAMES[Level(found.ticket.escalated)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 from contextlib import suppress
@@ -12,10 +13,13 @@ from sqlalchemy.orm import configure_mappers
 
 from indexer.errors import IndexerError
 from indexer.segment import warm_up
+from indexer.text import let_go_of_traditional
 from kb import logs
 from kb.app import create_app
 from kb.config import Config
 from kb.services import Services
+from kb.web import language
+from kb.widget import pages
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -46,11 +50,22 @@ def application() -> Flask:
     warm_up(_config.data / "jieba")
     app = create_app(_services)
     configure_mappers()  # else the first request to each worker waits for it, 20 ms of a processor
+    _learn_languages()
     with suppress(IndexerError):  # what is wrong with it stands in /readyz and on the desk
         _services.library.current().warm_up()
     gc.collect()
     gc.freeze()  # what is loaded now stays shared between the workers
     return app
+
+
+def _learn_languages() -> None:
+    """Make what is said in other languages, else the first page in Traditional Chinese waits for each worker's dictionaries: 4 s on a busy machine."""
+    language.warm_up()
+    pages.warm_up()
+    let_go_of_traditional()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)  # 42 MB go back to the system, which would else stay in each worker's share
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

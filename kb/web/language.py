@@ -54,7 +54,7 @@ def said(*sentences: str) -> str:
 
 
 def in_language(text: str, language: str) -> str:
-    """Return what we say, in another language; what is no words of ours stays as it is, but for the letters of Traditional Chinese."""
+    """Return what we say, in another language; what is no words of ours stays as it is."""
     if language == OURS:
         return text
     words, forms = _known(language)
@@ -63,7 +63,7 @@ def in_language(text: str, language: str) -> str:
     for form in forms:
         if found := form.fits.fullmatch(text):
             return _PLACE.sub(lambda place: _filled(found, place, language), form.other)
-    return traditional(text) if language == TAIWAN else text
+    return text
 
 
 def _filled(found: re.Match[str], place: re.Match[str], language: str) -> str:
@@ -72,6 +72,12 @@ def _filled(found: re.Match[str], place: re.Match[str], language: str) -> str:
         return held
     inner = in_language(held.strip(), language)
     return inner if language == ENGLISH else held.replace(held.strip(), inner)  # Chinese has its spaces where they were
+
+
+def warm_up() -> None:
+    """Make the tables that the first question in each language would wait for."""
+    for language in (TAIWAN, ENGLISH):
+        _known(language)
 
 
 @cache

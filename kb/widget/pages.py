@@ -21,6 +21,7 @@ _STATIC = Path(__file__).parents[1] / "static"
 SMALL = _STATIC / "widget.min.js"
 """What pages get: script_text() with everything short that can be, made by scripts/make_widget.py."""
 _ENGLISH = Path(__file__).with_name("english.toml")
+_LANGUAGES = ("en", "zh-TW")
 _KEPT = 300
 """Seconds for which a page may use the script without asking again."""
 
@@ -60,10 +61,16 @@ def _small() -> str:
     return SMALL.read_text(encoding="utf-8")
 
 
+def warm_up() -> None:
+    """Make what the first page in each language would wait for."""
+    for lang in _LANGUAGES:
+        texts_in(lang)
+
+
 @cache
 def texts_in(lang: str) -> dict[str, str] | None:
     """Return what the widget says in a language, by what it says in Simplified Chinese; None for a language that it does not speak."""
-    if lang not in {"en", "zh-TW"}:
+    if lang not in _LANGUAGES:
         return None
     english: dict[str, str] = tomllib.loads(_ENGLISH.read_text(encoding="utf-8"))
     return english if lang == "en" else {said: traditional(said) for said in english}

@@ -11,12 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from indexer import text
 from kb.accounts.roles import NAMES, Role
 from kb.tickets import alarms, countdown, lifecycle
 from kb.tickets.countdown import Expected
 from kb.tickets.lifecycle import PUBLIC_KINDS
 from kb.tickets.standing import Level
 from kb.web import language
+from kb.widget import pages
 
 ROOT = Path(__file__).parents[3]
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -144,7 +146,7 @@ def test_whatever_people_may_expect_has_its_english_and_no_word_of_the_file_is_i
         ("预计 11月24日（周二）10:00 前解决", "A solution is expected by 10:00 on Tue 24 November", "預計11月24日（週二）10:00前解決"),
         ("预计 2027年1月4日（周一）10:00 前回复", "A reply is expected by 10:00 on Mon 4 January 2027", "預計2027年1月4日（週一）10:00前回復"),
         ("没有模块 软件。去掉 module 参数即可搜索全部。", "There is no module 软件. Leave out the parameter module to search everything.", None),
-        ("三楼的那台", "三楼的那台", "三樓的那臺"),
+        ("三楼的那台", "三楼的那台", "三楼的那台"),
     ],
 )
 def test_a_sentence_is_translated_with_what_stands_in_it(ours, english, taiwan):
@@ -223,6 +225,15 @@ def test_a_language_that_is_not_spoken_is_refused_by_name(page, lang):
     assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_field")
     assert "zh-TW" in answer.json["error"]["message"]
     assert "RateLimit-Limit" in answer.headers
+
+
+def test_a_server_that_is_ready_says_everything_without_reading_a_dictionary(page, monkeypatch):
+    language.warm_up()
+    pages.warm_up()
+    text.let_go_of_traditional()
+    monkeypatch.setattr(text, "OpenCC", None)
+    assert page.get("/widget/texts/zh-TW.json").json["关闭"] == "關閉"
+    assert page.get("/api/v1/nowhere?lang=zh-TW").json["error"]["message"].startswith("沒有這一頁")
 
 
 def test_pages_of_ours_speak_one_language(asker):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from kb.db import Database
 from kb.tickets import history, lifecycle
 from tests.browser.test_pages import problems, too_wide
-from tests.browser.test_stories import ask, number_on
+from tests.browser.test_stories import ask, both, number_on
 
 pytestmark = pytest.mark.browser
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0....\0\0\0\0IEND\xaeB`\x82"
@@ -38,9 +38,9 @@ def file_of(name, content, kind="image/png"):
     return {"name": name, "mimeType": kind, "buffer": content}
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
-def test_an_asker_adds_files_in_place_and_is_offered_what_is_new(people, site, size, scheme):
-    asker = people(size, color_scheme=scheme)
+@both
+def test_an_asker_adds_files_in_place_and_is_offered_what_is_new(people, site, size):
+    asker = people(size)
     asker.page.clock.install()
     ask(asker, site, {"desktop": "碎纸机怎么领用", "phone": "办公室绿植谁来浇水"}[size])
     receipt = asker.page.locator(".receipt")

@@ -169,9 +169,8 @@ def test_a_desk_that_nobody_looks_at_asks_for_nothing(agent):
         page.evaluate("Object.defineProperty(document, 'visibilityState', { value: 'visible' }); document.dispatchEvent(new Event('visibilitychange'))")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_queue_is_cards_on_a_phone_and_axe_finds_nothing(people, site, numbers, signed_in, scheme):
-    agent = people("phone", color_scheme=scheme, storage_state=signed_in)
+def test_the_queue_is_cards_on_a_phone_and_axe_finds_nothing(people, site, numbers, signed_in):
+    agent = people("phone", storage_state=signed_in)
     page = agent.page
     page.goto(f"{site.url}/desk?view=all&q=怎么")
     page.get_by_role("button", name="筛选").wait_for()

@@ -5,14 +5,12 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from indexer.ranking import Field
-
-Stream = Literal["words", "pairs", "chars"]
+    from indexer.ranking import Field, Stream
 
 MAX_TERMS = 128
 """Distinct terms of one query over all streams."""

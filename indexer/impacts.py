@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from indexer.backend import FieldPostings, Query, Sought, Stream
+    from indexer.backend import FieldPostings, Query, Sought
 
 FORMAT = 2
 STREAMS = tuple(dict.fromkeys(field.stream for field in ranking.FIELDS))
@@ -158,7 +158,7 @@ class NumpyKernel:
         self._arrays = arrays
         self._counts = np.zeros(len(arrays.starts) - 1, np.uint32)
         self._counts[arrays.slots["row"][arrays.slots["key"] != 0]] = arrays.slots["frequency"][arrays.slots["key"] != 0]
-        self._rows: dict[Stream, dict[str, int]] = {}
+        self._rows: dict[ranking.Stream, dict[str, int]] = {}
         start = 0
         for stream, terms in arrays.terms().items():
             self._rows[stream] = dict(zip(terms, range(start, start + len(terms)), strict=True))
@@ -209,7 +209,7 @@ class MappedArrays:
         self.terms()
         self._check()
 
-    def terms(self) -> dict[Stream, list[str]]:
+    def terms(self) -> dict[ranking.Stream, list[str]]:
         """Return the terms of each stream, in order; they are read anew, because only few need them. Raises ValueError when their number is another."""
         text = self._text.read_bytes().decode()
         terms = text.split("\n") if text else []

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from indexer.backend import SearchBackend, Stream
+    from indexer.backend import SearchBackend
     from indexer.completion import Completion
     from indexer.question import Question
     from indexer.text import Normalised
@@ -426,11 +426,11 @@ class Published:
 class _Counts(Counts):
     """Frequencies of terms, asked of the engine where they are not known yet."""
 
-    def __init__(self, backend: SearchBackend, known: Iterable[tuple[tuple[Stream, str], int]] = ()) -> None:
+    def __init__(self, backend: SearchBackend, known: Iterable[tuple[tuple[ranking.Stream, str], int]] = ()) -> None:
         super().__init__(known)
         self._backend = backend
 
-    def __missing__(self, term: tuple[Stream, str]) -> int:
+    def __missing__(self, term: tuple[ranking.Stream, str]) -> int:
         count = self[term] = self._backend.document_frequencies(Sought((WeightedTerm(*term),)))[0]
         return count
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from indexer import ranking
-from indexer.backend import Sought, Stream, WeightedTerm
+from indexer.backend import Sought, WeightedTerm
 from indexer.segment import runs
 from indexer.text import normalise
 
@@ -23,7 +23,7 @@ _NEGATIONS = frozenset("不 没 没有 无法 不能 不了 不到 不是 不会
 """Words that turn a wish around: 能撤回吗 and 不能撤回 are two questions, though both are about 撤回."""
 _EITHER_OR = re.compile(r"([\u4e00-\u9fff])[不没]\1")
 """能不能, 要不要, 有没有: a question, no negation."""
-Counts = dict[tuple[Stream, str], int]
+Counts = dict[tuple[ranking.Stream, str], int]
 """In how many sections a term stands."""
 _Piece = tuple[str, str, list[str]]
 """A run of the question: han or code, its text, its words."""
@@ -127,7 +127,7 @@ def _canonical(word: str, vocabulary: Vocabulary) -> str:
 
 def _terms(pieces: list[_Piece], vocabulary: Vocabulary, segmenter: Segmenter) -> tuple[WeightedTerm, ...]:
     """Return the distinct terms of a question with their weights; the first mention of a term decides."""
-    found: dict[tuple[Stream, str], float] = {}
+    found: dict[tuple[ranking.Stream, str], float] = {}
     stop, question, light = vocabulary.stop, vocabulary.question, vocabulary.light
     whole = (word for kind, run, words in pieces for word in (words if kind == "han" else [run]))
     for part in (part for word in whole for part in segmenter.parts(word)):

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
-if TYPE_CHECKING:
-    from indexer.backend import Stream
+Stream = Literal["words", "pairs", "chars"]
+"""What a text is cut into: words, pairs of characters, and single ones."""
 
 
 @dataclass(frozen=True, slots=True)

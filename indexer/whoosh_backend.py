@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from whoosh.reading import IndexReader
     from whoosh.searching import Searcher
 
-    from indexer.backend import Query, Sought, Stream
+    from indexer.backend import Query, Sought
 
 ENGINE: str = versionstring()
 """The engine's version; whoosh3 and Whoosh are two distributions of one package."""
@@ -191,7 +191,7 @@ class _Scorer(scoring.WeightLengthScorer):  # type: ignore[misc]
         return ranking.term_score(self._weight, weight, length / self._average, self._field)
 
 
-def _document_frequency(searcher: Searcher, stream: Stream, text: str | bytes) -> int:
+def _document_frequency(searcher: Searcher, stream: ranking.Stream, text: str | bytes) -> int:
     return max(int(searcher.doc_frequency(field.name, text)) for field in _OF_STREAM[stream])
 
 

@@ -65,7 +65,7 @@ def test_a_reminder_counts_while_it_is_on_its_way_and_not_when_it_was_refused_fo
     courier.work()
     assert words() == NOBODY
     page = desk(number)
-    assert "没有送到：王敏（550 没有这个邮箱）。到 通知发送 里重试" in page.text
+    assert "没有送到 王敏（550 没有这个邮箱）。到 通知发送 里重试" in page.text
     assert "/desk/outbox" in page.links
 
 
@@ -90,7 +90,7 @@ def test_one_whom_it_reached_is_enough_and_the_others_are_named(account, late, c
     courier.work()
     assert words() == AGENTS
     text_ = desk(number).text
-    assert "没有送到：王敏（550" in text_
+    assert "没有送到 王敏（550" in text_
     assert "李雷（" not in text_
 
 
@@ -124,7 +124,7 @@ def test_whom_an_agent_asked_to_help_in_vain_is_named_on_the_desk(account, quest
     happens(number, lifecycle.escalate, "second", "", "王敏")
     said.fails[""] = GONE
     courier.work()
-    assert "没有送到：李雷（550" in desk(number).text
+    assert "没有送到 李雷（550" in desk(number).text
 
 
 def test_a_group_whose_bot_is_gone_is_named_on_the_desk(services, late, words, desk, said):
@@ -133,7 +133,7 @@ def test_a_group_whose_bot_is_gone_is_named_on_the_desk(services, late, words, d
     said.fails[""] = DeliveryError("企业微信群机器人没有接收：机器人已被移除", permanent=True)
     Courier(services, {"wecom-1": said}).work()
     assert words() == NOBODY
-    assert "没有送到：团队的群（企业微信群机器人没有接收" in desk(number).text
+    assert "没有送到 团队的群（企业微信群机器人没有接收" in desk(number).text
 
 
 def test_reminders_of_other_tickets_and_of_earlier_rounds_say_nothing_of_this_one(account, late, courier, said, question, do, services, desk):

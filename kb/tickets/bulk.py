@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from kb.accounts import sign_in
 from kb.accounts.roles import Right
 from kb.errors import ConflictError, InvalidRequestError
-from kb.tickets import history, lifecycle, regroup, undoing
+from kb.tickets import history, lifecycle, regroup, undoing, unseen
 from kb.tickets.models import Ticket, TicketEvent
 from kb.tickets.standing import UNDOABLE
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
@@ -67,7 +67,7 @@ def perform(session: Session, chosen: Sequence[tuple[int, int | None]], deed: st
 
     def step(number: int, seen: int | None) -> None:
         ticket = found.get(number) or history.find(session, number)
-        lifecycle.require_unchanged(ticket, agent, seen)
+        unseen.require_unchanged(ticket, agent, seen)
         act(ticket)
 
     return _done(session, [(number, partial(step, number, seen)) for number, seen in todo])
@@ -109,7 +109,7 @@ def _why_not(ticket: Ticket | None, last: TicketEvent | None) -> str:
         return "没有这张工单"
     if not ticket.open:
         return "已经解决或关闭"
-    return f"你打开列表以后，{lifecycle.told(last)}；要改就再点一次" if last is not None else "这一步对它不适用"
+    return f"你打开列表以后，{unseen.told(last)}；要改就再点一次" if last is not None else "这一步对它不适用"
 
 
 def _act(session: Session, verb: str, value: str, first: Ticket | None, agent: str, now: datetime) -> Callable[[Ticket], None]:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 
 from indexer.published import EVERYONE
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import alarms, countdown, dossier, history, lifecycle, presence, queue
+from kb.tickets import alarms, countdown, dossier, history, lifecycle, presence, queue, unseen
 from kb.tickets.desk import choice_of
 from kb.tickets.draft import draft
 from kb.tickets.models import Attachment, Follower
@@ -59,8 +59,8 @@ def blueprint(services: Services) -> Blueprint:
         except NotFoundError:
             raise
         except InvalidRequestError as error:
-            unseen = isinstance(error, ConflictError) and sent.seen is not None
-            return _page(services, number, staff, sent, step=action, error=error, since=sent.seen if unseen else None), error.status
+            since = sent.seen if isinstance(error, ConflictError) else None
+            return _page(services, number, staff, sent, step=action, error=error, since=since), error.status
         if request.form.get("back") == "analytics":
             return redirect(f"/analytics?done={action}", 303)
         done = sent.mode if action == "reply" else action
@@ -114,10 +114,10 @@ def _add_reads(views: Blueprint, services: Services) -> None:
         seen, writing = number_arg("seen", 0, 0, _MOST), request.args.get("writing") == "1"
         with services.db.read() as session:
             found = history.find(session, number)
-            news = lifecycle.news_since(found, staff.name, seen)
+            news = unseen.news_since(found, staff.name, seen)
             here = presence.in_words(presence.others(session, number, staff.name, now))
             noted = presence.is_noted(session, number, staff.name, now, writing=writing)
-            told = lifecycle.told(news[-1]) if news else ""
+            told = unseen.told(news[-1]) if news else ""
         if not noted:
             with services.db.write() as session:
                 presence.note(session, number, staff.name, now, writing=writing)

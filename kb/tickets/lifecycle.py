@@ -11,7 +11,7 @@ from kb.errors import ConflictError, InvalidRequestError
 from kb.tickets import history, shares
 from kb.tickets.models import Follower, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import MAX_TEXT
-from kb.tickets.standing import ASKER, SYSTEM, Kind, Level, Others, State
+from kb.tickets.standing import SYSTEM, Kind, Level, Others, State
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
 
 if TYPE_CHECKING:
@@ -24,61 +24,6 @@ MAX_PUBLIC = 2_000
 """Characters of a public reply: it stands above everything else that was found."""
 PUBLIC_KINDS = {"answer": "客服答复", "known": "已知问题·处理中", "elsewhere": "不归本系统"}
 LONGEST_PUBLIC = timedelta(days=90)
-
-
-def require_unchanged(ticket: Ticket, agent: str, seen: int | None) -> None:
-    """Refuse an agent's action on what they have not seen: something was said or decided by somebody else after event `seen`.
-
-    Raises ConflictError that says who did what; None skips the check.
-    """
-    news = news_since(ticket, agent, seen) if seen is not None else []
-    if news:
-        raise ConflictError(f"你打开这一页以后，{told(news[-1])}。先看看下面的经过；你写的内容还在，确认后可以再发一次。")
-
-
-def news_since(ticket: Ticket, agent: str, seen: int) -> list[TicketEvent]:
-    """Return what others said or decided after event `seen`, in its order."""
-    if ticket.version <= seen:
-        return []
-    by_others = select(TicketEvent).where(TicketEvent.ticket_number == ticket.number, TicketEvent.id > seen, TicketEvent.actor != agent)
-    told = by_others.where(TicketEvent.kind.not_in(_UNTOLD)).order_by(TicketEvent.id)
-    return list(history.session_of(ticket).scalars(told))
-
-
-def told(event: TicketEvent) -> str:
-    """Return who did what, in words: 王敏回复了."""
-    who = {ASKER: "提问人", SYSTEM: "系统"}.get(event.actor, event.actor)
-    return f"{who}{_DID[Kind(event.kind)]}"
-
-
-_UNTOLD = [kind.value for kind in (Kind.SUGGESTED, Kind.REWORDED, Kind.AWAITED, Kind.UNAWAITED, Kind.ALARMED, Kind.ESCALATED)]
-_DID = {
-    Kind.OPENED: "提了问",
-    Kind.ASSIGNED: "改了处理人",
-    Kind.CATEGORISED: "改了类别",
-    Kind.PRIORITISED: "改了优先级",
-    Kind.FILED: "改了模块",
-    Kind.NOTED: "写了内部备注",
-    Kind.REPLIED: "回复了",
-    Kind.ASKED: "向提问人追问了",
-    Kind.ADDED: "补充了说明",
-    Kind.RESOLVED: "解决了这张工单",
-    Kind.CONFIRMED: "确认已解决",
-    Kind.RATED: "评价了",
-    Kind.REOPENED: "重新打开了工单",
-    Kind.EXPIRED: "到期关闭了工单",
-    Kind.WITHDRAWN: "撤销了提问",
-    Kind.MOVED_OUT: "移走了问法",
-    Kind.MOVED_IN: "移入了问法",
-    Kind.MERGED: "合并了工单",
-    Kind.SPAM: "标为了垃圾",
-    Kind.PUBLISHED: "公开了回复",
-    Kind.RETIRED: "撤下了公开回复",
-    Kind.DISMISSED: "忽略了建议",
-    Kind.ALARMED: "提醒了时限",
-    Kind.ESCALATED: "升级了工单",
-    Kind.UNDONE: "撤销了一步操作",
-}
 
 
 def assign(ticket: Ticket, to: str, agent: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from indexer.published import EVERYONE
 from kb.accounts import sign_in
 from kb.accounts.roles import Right
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import history, lifecycle, regroup, undoing
+from kb.tickets import history, lifecycle, regroup, undoing, unseen
 from kb.tickets.models import Follower
 from kb.tickets.standing import Kind
 
@@ -80,7 +80,7 @@ def take(session: Session, published: Published, number: int, step: str, sent: S
     turn = _Turn(session, published, history.find(session, number), sent, staff, now, hours)
     if _said_before(turn, step):
         return
-    lifecycle.require_unchanged(turn.ticket, staff.name, sent.seen)
+    unseen.require_unchanged(turn.ticket, staff.name, sent.seen)
     taken(turn)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from kb.tickets import lifecycle, undoing
+from kb.tickets import lifecycle, undoing, unseen
 from kb.tickets.models import Attachment, Ticket, TicketEvent
 from kb.tickets.standing import ASKER, LEVEL_NAMES, NEWS, SYSTEM, Alarm, Kind, Level
 from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES
@@ -73,7 +73,7 @@ class Words:
         events = [event for event in session.scalars(loaded) if not {event.kind, event.target if event.undoes else ""} & _UNSHOWN]
         undone = {event.undoes for event in events if event.undoes is not None}
         undoable = {event.id for event in undoing.undoable(ticket)}
-        new = {event.id for event in lifecycle.news_since(ticket, agent, since)} if since is not None else set()
+        new = {event.id for event in unseen.news_since(ticket, agent, since)} if since is not None else set()
         files = self._files(session, events)
         whats = {event.id: self._what(event) for event in events}
         entries = [

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from kb.errors import ConflictError, InvalidRequestError
 from kb.search.models import Intent
-from kb.tickets import history, lifecycle, regroup, shares, undoing
+from kb.tickets import history, lifecycle, regroup, shares, undoing, unseen
 from kb.tickets.models import Attachment, Detail, Follower, Phrasing, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import Wording
 from kb.tickets.standing import Kind
@@ -197,7 +197,7 @@ def test_what_is_undone_at_once_leaves_everything_as_it_was(db, now, name, befor
         lambda ticket, mine, now: lifecycle.reply(ticket, "在查", "lin", now, mine),
         lambda ticket, _, now: lifecycle.assign_in_turn(ticket, ["lin", "wang"], now),
         lambda ticket, _, now: lifecycle.suggest(ticket, "m/a", now),
-        lambda ticket, _, __: lifecycle.require_unchanged(ticket, "lin", ticket.version),
+        lambda ticket, _, __: unseen.require_unchanged(ticket, "lin", ticket.version),
     ],
 )
 def test_a_step_loads_nothing_of_the_others_however_many_they_are(db, now, step):

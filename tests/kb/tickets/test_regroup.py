@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from kb.errors import ConflictError, InvalidRequestError
 from kb.search.models import Intent
-from kb.tickets import history, lifecycle, regroup, shares, undoing
+from kb.tickets import history, lifecycle, regroup, shares, undoing, unseen
 from kb.tickets.models import Attachment, Phrasing, PublicReply, Ticket, TicketEvent
 from kb.tickets.shares import Wording
 from tests.kb.tickets.conftest import consistent, happened
@@ -95,8 +95,8 @@ def test_a_merger_is_told_to_who_has_the_other_ticket_open_and_nobody_rewords_th
     assert (story.two.version, event.kind, event.actor, event.target) == (event.id, "moved_in", "lin", str(story.one.number))
     assert shares.touched(story.two)
     with pytest.raises(ConflictError, match="lin移入了问法"):
-        lifecycle.require_unchanged(story.two, "王敏", seen)
-    lifecycle.require_unchanged(story.two, "lin", seen)
+        unseen.require_unchanged(story.two, "王敏", seen)
+    unseen.require_unchanged(story.two, "lin", seen)
 
 
 def test_what_was_said_stays_readable_before_during_and_after(story):

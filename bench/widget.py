@@ -27,7 +27,7 @@ import jwt
 from playwright.sync_api import Error, sync_playwright
 
 from bench.corpus import spread
-from bench.figures import Spread, machine, percentile, spread_of, table
+from bench.figures import machine, percentile, spread_of, table
 from bench.http import questions
 from bench.server import BenchError, run, served, settings
 
@@ -278,11 +278,11 @@ def costs(browser: Browser, pages: Pages, contestants: Mapping[str, tuple[str, s
     return found
 
 
-def keys(browser: Browser, pages: Pages, url: str, tag: str, start: str, asked: Sequence[str]) -> tuple[Spread, int, int]:
+def keys(browser: Browser, pages: Pages, url: str, tag: str, start: str, asked: Sequence[str]) -> tuple[list[float], float]:
     """Type questions letter by letter, each when the results of the one before are painted.
 
-    Return ms from a letter to the frame with its results, less what the widget waits on purpose; the letters that were searched; requests of the browser that
-    a search took, preflights included. Raises BenchError when nothing comes.
+    Return, for each letter that was searched, the ms from it to the frame with its results, less what the widget waits on purpose; and how many requests of
+    the browser a search took, preflights included. Raises BenchError when nothing comes.
     """
     pages.put("/typed", [STUB + WATCH, f'<script src="{url}/widget/v1.js" defer{tag}></script>', start])
     took: list[float] = []
@@ -299,11 +299,10 @@ def keys(browser: Browser, pages: Pages, url: str, tag: str, start: str, asked: 
             box.fill("")
             for letter in question:
                 took += _key(page, letter)
-        searched = len(took)
         asked_for = sum("/search?" in one for one in sent)
-    if not searched:
+    if not took:
         raise BenchError(f"no letter of {asked} was searched")
-    return spread_of(took), searched, round(100 * asked_for / searched)
+    return took, asked_for / len(took)
 
 
 def _key(page: Page, letter: str) -> list[float]:
@@ -336,8 +335,8 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def measure(data: Path, articles: Path, rounds: int, asked: int, peers: Peers = from_npm) -> tuple[dict[str, Cost], dict[str, tuple[Spread, int, int]], str]:
-    """Return costs by contestant, and (spread, letters, requests per hundred searches) by who asks, and the browser's version. `data`: an empty folder."""
+def measure(data: Path, articles: Path, rounds: int, asked: int, peers: Peers = from_npm) -> tuple[dict[str, Cost], dict[str, tuple[list[float], float]], str]:
+    """Return costs by contestant, (ms of each letter, requests for one) by who asks, and the browser's version. `data`: an empty folder."""
     pages = Pages()
     environment = settings(data, articles, KB_WORKERS="2", KB_WIDGET_ORIGINS=pages.origin)
     run(environment, "index", "build")
@@ -393,14 +392,17 @@ def main(rounds: int, asked: int, to: Path | None) -> None:
     for missing in (peer.name for peer in PEERS if peer.name not in cost):
         click.echo(f"\nleft out, npm does not give it: {missing}")
     click.echo(f"\nfrom a letter to the frame with its results, without the pause on purpose; {asked} questions\n")
-    lines = [(name, str(letters), f"{ms.p50:.0f}", f"{ms.p95:.0f}", f"{each / 100:.2f}") for name, (ms, letters, each) in typed.items()]
+    spreads = {name: spread_of(ms) for name, (ms, _) in typed.items()}
+    lines = [(name, str(len(ms)), f"{spreads[name].p50:.0f}", f"{spreads[name].p95:.0f}", f"{each:.2f}") for name, (ms, each) in typed.items()]
     click.echo(table(("who asks", "letters", "p50 ms", "p95 ms", "requests each"), lines))
     click.echo(f"\n{time.monotonic() - began:.0f} s")
     if to is not None:
         figures = {
             "machine": told,
             "before": {name: asdict(one) for name, one in cost.items()},
-            "keys": {name: {"p50_ms": ms.p50, "p95_ms": ms.p95, "letters": letters, "requests": each / 100} for name, (ms, letters, each) in typed.items()},
+            "keys": {
+                name: {"p50_ms": spreads[name].p50, "p95_ms": spreads[name].p95, "letters": len(ms), "requests": each} for name, (ms, each) in typed.items()
+            },
         }
         to.write_text(json.dumps(figures, indent=1, ensure_ascii=False), encoding="utf-8")
 

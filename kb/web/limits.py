@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from contextlib import suppress
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from flask_limiter import Limit, Limiter
 from flask_limiter.util import get_remote_address
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from kb.errors import InvalidRequestError
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 MAX_BODY = 256 * 1024
 """Bytes of a request: 20,000 Han characters in a form."""
 MAX_URL = 120_000
+HEARD_OUT = 64 * 2**20
+"""Bytes of a refused request that are read all the same."""
 UPLOADS = {"tickets.add_files": 26 * 2**20, "tickets_api.add_file_": 6 * 2**20}
 """Bytes of a request to the views that take files: five of 5 MB, or one, and what stands around them."""
 
@@ -54,10 +58,27 @@ def install(app: Flask, config: Config) -> None:
         if (most := UPLOADS.get(request.endpoint or "")) is None:
             return
         request.max_content_length = most
-        if (request.content_length or 0) > most:
-            raise InvalidRequestError(
-                "too_large", "这些文件加起来太大了，一个也没有添加：每个文件 5 MB 以内，最多 5 个。请返回上一页，去掉大的或分几次添加。", 413
-            )
+        if (request.content_length or 0) <= most:
+            return
+        if request.path.startswith("/api/"):
+            raise InvalidRequestError("file_too_large", "这个文件太大：每个文件 5 MB 以内。截图可压缩或裁小，表格可只留相关的行。", 413)
+        raise InvalidRequestError("too_large", "这些文件加起来太大了，一个也没有添加：每个文件 5 MB 以内，最多 5 个。请返回上一页，去掉大的或分几次添加。", 413)
+
+    @app.before_request
+    def _measure() -> None:
+        """A body that does not say its length would be cut at its most, and what is left be taken for all of it."""
+        if "Transfer-Encoding" in request.headers and request.mimetype != "multipart/form-data" and len(request.get_data()) >= MAX_BODY:
+            raise RequestEntityTooLarge
+
+    @app.after_request
+    def _hear_out(response: Response) -> Response:
+        """Who is still sending reads no answer, only that the connection is gone."""
+        left = request.content_length or 0
+        if (request.max_content_length or 0) < left <= HEARD_OUT:
+            with suppress(OSError):  # they are gone themselves
+                while left > 0 and (part := request.environ["wsgi.input"].read(min(left, 64 * 1024))):
+                    left -= len(part)
+        return response
 
     limiter = Limiter(get_remote_address, app=app, application_limits=[f"{config.requests_per_minute} per minute"], **_HOW)
     limiter.request_filter(_is_health_check)

@@ -40,8 +40,8 @@ ANSWERED = {
 ELSEWHERE = {
     "accounts/account", "accounts/admin", "accounts/audit", "accounts/identity", "accounts/people", "accounts/sign_in", "analytics/supervision", "config",
     "mailer", "notifications/bots", "notifications/messages", "notifications/muting", "notifications/pages", "reading/pages", "search/pages", "tickets/bulk",
-    "tickets/desk", "tickets/desk_ticket", "tickets/lifecycle", "tickets/queue", "tickets/regroup", "tickets/steps", "tickets/undoing", "widget/admin",
-    "widget/frame", "widget/pages", "widget/registering",
+    "tickets/desk", "tickets/desk_ticket", "tickets/lifecycle", "tickets/queue", "tickets/regroup", "tickets/steps", "tickets/unseen", "tickets/undoing",
+    "widget/admin", "widget/frame", "widget/pages", "widget/registering",
 }  # fmt: skip
 """Modules that refuse agents, administrators, operators and pages only."""
 

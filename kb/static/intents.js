@@ -49,7 +49,6 @@ function sentWish(id, text) {
 //   {told: {intent_id, query, trigger, said}} what became of a question that somebody waits for and has not typed over; said: null when it could not be sent
 export function step(state, event, at) {
   const now = { ...state, wish: { ...state.wish }, due: { ...state.due }, sends: [...state.sends], owed: [...state.owed], effects: [] };
-  if (!(event.type in EVENTS)) throw new Error(`no such event: ${event.type}`);
   EVENTS[event.type](now, event, at);
   const { effects, ...after } = now;
   const wake = Math.min(...Object.values(after.due));
@@ -234,7 +233,7 @@ function tidy(text) {
 
 // Tells whether a text is too short to be finished unless its person says so.
 function short(text) {
-  return Array.from(text).length < 2;
+  return [...text].length < 2;
 }
 
 // Tells whether two wordings are one wish being typed or corrected: one holds the other, or they differ only in the middle.

@@ -9,15 +9,17 @@
 
 const SLOW = 400, PATIENCE = 8000, SOON = 2400, UPLOAD = 60000; // ms
 const SEARCHED = 400; // characters the server reads of a search
+const LITTLE = 9999; // characters that may go out while a page is left: browsers send 64 KiB then
+const HERE = "zh-CN"; // the language of this file
 const EMPTY = "再多说几个字，比如“发票查验失败”";
 
-const DARK = "--bg:var(--kb-bg,#1a1e20);--ink:var(--kb-ink,#e4e8e9);--soft:#a3adb1;--line:#363d40;--accent:var(--kb-accent,#8fc1d8);--on:var(--kb-on-accent,#10202a);--mark:#27434f;--tint:#22282b;color-scheme:dark";
+const DARK = "--bg:var(--kb-bg,#1a1e20);--ink:var(--kb-ink,#e4e8e9);--soft:#bbc;--line:#344;--accent:var(--kb-accent,#8fc1d8);--on:var(--kb-on-accent,#10202a);--mark:#245;color-scheme:dark";
 const CSS = `
 :host{all:initial!important;display:contents!important;direction:ltr!important}
 *{box-sizing:border-box}
 [hidden]{display:none!important}
-.root{--bg:var(--kb-bg,#fdfdfc);--ink:var(--kb-ink,#1d2427);--soft:#586368;--line:#dde2e4;--accent:var(--kb-accent,#1f5f7a);--on:var(--kb-on-accent,#fff);
-  --mark:#d9eaf2;--tint:#f3f6f7;--z:var(--kb-z,2147483000);--w:420px;--h:620px;color-scheme:light;
+.root{--bg:var(--kb-bg,#fdfdfc);--ink:var(--kb-ink,#222);--soft:#566;--line:#dde;--accent:var(--kb-accent,#1f5f7a);--on:var(--kb-on-accent,#fff);
+  --mark:#def;--z:var(--kb-z,2147483000);--w:420px;--h:620px;color-scheme:light;
   font:15px/1.7 var(--kb-font,system-ui,sans-serif);
   color:var(--ink);overflow-wrap:anywhere}
 .root[data-theme=dark]{${DARK}}
@@ -33,7 +35,7 @@ a{color:var(--accent)}
 .launch{padding:8px 20px;border-radius:22px;background:var(--accent);color:var(--on)}
 .panel,.drop{display:flex;flex-direction:column;min-height:0;flex:1}
 .panel{width:var(--kb-width,var(--w));max-width:calc(100vw - 40px);height:var(--kb-height,var(--h));max-height:calc(100vh - 40px)}
-.panel,.nudge,.inline .drop{background:var(--bg);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+.panel,.nudge,.inline .drop{background:var(--bg);border:1px solid var(--line);border-radius:10px;overflow:hidden;box-shadow:0 6px 24px #0003}
 .nudge{bottom:calc(76px + env(safe-area-inset-bottom));display:flex;gap:8px;padding:8px 16px}
 .bar{display:flex;gap:8px;padding:12px;border-bottom:1px solid var(--line)}
 .inline .panel{all:unset;display:block;position:relative}
@@ -50,25 +52,23 @@ ul,ol{padding-left:1.5em}
 .form input,textarea{width:100%;flex:none}
 textarea{height:7em}
 details .quiet{display:block;text-align:left}
-.badge{margin-left:8px;padding:1px 8px;border-radius:6px}
 [role=button]{cursor:zoom-in}
 img{max-width:100%;height:auto}
 .over{position:fixed;inset:0;width:100%;height:100%;object-fit:contain;background:var(--bg)}
 h2{margin:0 0 8px;font-size:17px}
-h3,h4,h5{font-size:1em;margin:8px 0}
+h3,h4{font-size:1em;margin:8px 0}
 .soft,.cut{color:var(--soft);font-size:13px;margin:0}
-.note{margin:0 0 12px;padding:8px;background:var(--tint);border-left:2px solid var(--accent)}
+.note{margin:0 0 12px;padding:8px;background:var(--mark)}
 .note a,.hits a{margin-right:8px}
 .quiet{padding:4px 0;border:0;color:var(--accent);text-decoration:underline}
 pre,table{display:block;overflow-x:auto}
 table{border-collapse:collapse;font-size:14px}
-th,td{min-width:5em;padding:8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-.ask{display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:12px 0}
-.ask,.foot,.hits li{padding-top:10px;border-top:1px solid var(--line)}
+th,td{min-width:5em;padding:8px;border-bottom:1px solid var(--line);text-align:left}
+.ask{display:flex;gap:8px;flex-wrap:wrap;align-items:center;margin:12px 0}
+.ask,.foot,.hits li{padding:10px 0;border-top:1px solid var(--line)}
 .hits{list-style:none;margin:0;padding:0}
-.hits li{padding-bottom:10px}
 .hits a{font-weight:600;text-decoration:none}
-mark,.badge{background:var(--mark);color:var(--ink)}
+mark,.badge{background:var(--mark);color:var(--ink);padding:1px 4px;border-radius:6px}
 .unseen{position:absolute;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media (max-width:479.98px){
   [aria-modal].panel{inset:0;min-width:100%;min-height:100%;border:0;border-radius:0;padding-top:env(safe-area-inset-top)}
@@ -115,8 +115,7 @@ function el(tag, attributes, ...children) {
 }
 
 function fill(node, ...children) {
-  node.textContent = "";
-  node.append(...children.filter((child) => child));
+  node.replaceChildren(...children.filter((child) => child));
   return node;
 }
 
@@ -139,7 +138,7 @@ function soft(...words) {
 
 /* Returns 32 random hexadecimal digits. Not crypto.randomUUID: it is missing on intranets without TLS. */
 function random() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => (byte + 256).toString(16).slice(1)).join("");
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => (byte + 256).toString(16).slice(1)).join("");
 }
 
 /* Returns an absolute address, or null for one that must not be followed. */
@@ -157,12 +156,12 @@ let policy = null; // made once: a page that allows our policy refuses a second 
 
 /* Returns the server's HTML as nodes. The server has sanitised it; the host page should not need to trust that: no scripts, no attributes but these. */
 function nodes(html, from) {
-  const out = document.createDocumentFragment();
   try {
     policy = policy || window.trustedTypes?.createPolicy("zhida", plain) || plain;
-    const parsed = new DOMParser().parseFromString(policy.createHTML(html), "text/html").body;
-    parsed.querySelectorAll("script,style,link,base,iframe,object,embed,form,input,button,svg,math").forEach((node) => node.remove());
-    for (const node of parsed.querySelectorAll("*")) {
+    const inert = el("template", {});
+    inert.innerHTML = policy.createHTML(html);
+    inert.content.querySelectorAll("script,style,link,base,iframe,object,embed,form,input,button,svg,math,template").forEach((node) => node.remove());
+    for (const node of inert.content.querySelectorAll("*")) {
       for (const { name, value } of [...node.attributes]) {
         const kept = /^(href|src)$/.test(name) ? address(value, from) : /^(alt|title|start|colspan|rowspan)$/.test(name) ? value : null;
         if (kept === null) node.removeAttribute(name);
@@ -173,11 +172,10 @@ function nodes(html, from) {
       if (tag === "img" && !node.closest("a")) Object.assign(node, { tabIndex: 0, role: "button" }); // pressed it is shown large
       if (tag === "table") node.tabIndex = 0; // it may be wider than the panel
     }
-    out.append(...parsed.childNodes);
+    return inert.content;
   } catch { // Trusted Types without our policy: the words
-    out.append(html.replace(/<[^>]*>/g, ""));
+    return html.replace(/<[^>]*>/g, "");
   }
-  return out;
 }
 
 // Who asks, and how the server is asked. One page speaks for one site and one person, however many boxes it has.
@@ -190,10 +188,9 @@ const notes = {}; // where nothing can be stored, for as long as the page lives
 
 /* Returns what is kept under a name, for this browser or with `store` for this session; keeps `value` if there was nothing. */
 function kept(name, value, store = "localStorage") {
-  const found = notes[name];
+  let found = notes[name];
   try {
-    const stored = window[store].getItem(name);
-    if (stored) return stored;
+    found = window[store].getItem(name) || found;
     if (value) window[store].setItem(name, found || value);
   } catch {
     // refused: the page remembers
@@ -207,10 +204,12 @@ function visitor() {
   return kept("kb-visitor", random()) || kept("kb-visitor");
 }
 
-/* Returns when a token must be made anew, 30 s before it ends (ms); never for what we cannot read: the server will say. */
+/* Returns when a token that has just come must be made anew (ms): 30 s before its time is over, whatever this computer's clock says; never for what we cannot
+   read: the server will say. */
 function ends(token) {
   try {
-    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).exp * 1000 - 30_000;
+    const { exp, iat } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+    return Date.now() + (exp - iat - 30) * 1000;
   } catch {
     return Infinity;
   }
@@ -229,15 +228,17 @@ function vouched(me, refused) {
   return me.token;
 }
 
-/* Sends, and returns the JSON of the answer. Rejects where there is none, in time or of another kind; `status` and the server's `said` are on the error. */
+/* Sends, and returns the JSON of the answer. Rejects where there is none, in time or of another kind. On the error of a refusal are its `status` and what
+   the server `said`, if that is written for people; what is written for developers goes to the console. */
 async function json(url, sent = {}, patience, stop = new AbortController()) {
   const late = setTimeout(() => stop.abort(), patience);
   try {
     const response = await fetch(url, { credentials: "omit", signal: stop.signal, ...sent });
-    const data = await response.json();
+    const data = await response.json(), { status } = response;
     if (response.ok) return data;
     const { code, message } = data.error || {};
-    throw Object.assign(new Error(`${url.split("?")[0]} ${response.status} ${code} ${message}`), { status: response.status, said: message });
+    throw Object.assign(new Error(`${url.split("?")[0]} ${status} ${code} ${message}`),
+      { status, said: (status > 403 || /^(too|file)_/.test(code)) && message });
   } finally {
     clearTimeout(late);
   }
@@ -245,17 +246,20 @@ async function json(url, sent = {}, patience, stop = new AbortController()) {
 
 /* Asks the API in the name of who is here at the call; once more with a new token when the first is refused, never in the name of who comes next: then it
    rejects. Of one who is gone the token in hand serves: the page, asked for another, would speak for the next. */
-async function request(path, { data, ...sent } = {}, stop, refused = null, me = who) {
-  const site = options.kb, last = me.gone, headers = site ? { "X-Zhida-Site": site } : {};
-  const token = site && me.signer && (last ? me.held ?? same() : await vouched(me, refused));
+async function request(path, sent, stop, refused = null, me = who) {
+  const { data, lang, body = data && JSON.stringify(data) } = sent, site = options.kb, last = me.gone, headers = {}, url = new URL(`${base}/api/v1${path}`);
+  const own = body || /^.tickets/.test(path), token = site && me.signer && (last ? me.held ?? same() : await vouched(me, refused));
   if (!last) same(me);
+  if (lang !== HERE) url.searchParams.set("lang", lang);
   if (data) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
-  else if (site || path === "/tickets") headers["X-Zhida-Visitor"] = visitor();
-  const body = data && { method: "POST", keepalive: true, body: JSON.stringify(site ? data : { ...data, visitor: visitor() }) };
-  return json(`${base}/api/v1${path}`, { headers, ...body, ...sent }, sent.body ? UPLOAD : PATIENCE, stop).finally(() => last || same(me)).catch((error) => {
+  else if (own) headers["X-Zhida-Visitor"] = visitor();
+  if (site && (token || own)) headers["X-Zhida-Site"] = site;
+  else if (site) url.searchParams.set("site", site); // without a header of ours the browser need not ask the server first
+  const given = { headers, ...(body && { method: "POST", body, keepalive: body.length < LITTLE }) };
+  return json(url.href, given, body && !data ? UPLOAD : PATIENCE, stop).finally(() => last || same(me)).catch((error) => {
     if (error.status !== 401 || !token || refused || last) throw error;
-    return request(path, { data, ...sent }, stop, token, me);
+    return request(path, sent, stop, token, me);
   });
 }
 
@@ -264,26 +268,18 @@ function same(me) {
   if (me !== who) throw new Error("identity changed");
 }
 
-function post(path, data) {
-  return request(path, { data });
-}
-
 // What all boxes of a page share
 
 let context = "";
-let texts = {}; // what t() says instead, by its Chinese
+const spoken = {}; // promises of the texts of other languages, by language
 const boxes = new Set();
 let main = null; // the box behind the button
 let sheet = null;
-const listeners = [];
+let listeners = [];
 
 function about() {
   const { pathname, hash } = location;
   return context || (options.context === "url" ? pathname + (hash[1] === "/" ? hash : "") : options.context || "");
-}
-
-function t(text, given) {
-  return (texts[text] || text).replace("{0}", () => given);
 }
 
 /* Returns options that can be followed; warns of the others. */
@@ -298,8 +294,8 @@ function checked(given) {
 }
 
 /* Puts a box into the page: behind a button, or into `anchor`. Returns what can be done to it. */
-function start({ label, theme = "auto", module, position = "", mode, size = "", zIndex, lang = "zh-CN" }, anchor) {
-  let panel, drop, input, body, status, mine, away; // built at the first opening; `mine`: the button to one's own questions, `away`: the link out
+function start({ label, theme = "auto", module, position = "", mode, size = "", zIndex, lang = HERE }, anchor) {
+  let panel, drop, input, shut, body, status, mine, away; // built at the first opening; `mine`: the button to one's own questions, `away`: the link out
   const anew = () => begin({ newId: random, live: /Android/.test(navigator.userAgent) });
   let state = anew();
   let timer, latest = new AbortController();
@@ -308,7 +304,9 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   let place = null; // where it is shown, when not on top
   let back = null; // what had the focus before the panel
   let trail = []; // what is under the page that is open: {shown, top, at}
-  let coming = null, nudge = null; // the words of another language, asked for once
+  let nudge = null;
+  let texts = {}; // what t() says instead, by its Chinese
+  let barred, failure; // 403 where the server does not take this page; why the last question could not be sent
 
   label = label || LABELS[lang];
   const silent = mode === "headless";
@@ -325,14 +323,28 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
   shadow.append(root);
   // The page's shortcuts and focus guards would take our box for a plain element: what is typed here stays here.
-  for (const type of ["keydown", "keypress", "keyup", "input", "paste", "focusin", "focusout"]) {
+  for (const type of ["keydown", "keypress", "keyup", "beforeinput", "input", "paste", "focusin", "focusout", "compositionstart",
+    "compositionupdate", "compositionend"]) {
     root.addEventListener(type, (event) => event.stopPropagation());
   }
+  const open = safely(opened);
   const leave = safely(() => tell({ type: "leave" }));
   const outside = safely((event) => !event.composedPath().includes(host) && close());
-  window.addEventListener("pagehide", leave);
+  addEventListener("pagehide", leave);
   if (anchor) build();
   else if (!silent) document.body.append(host);
+
+  function t(text, given) {
+    return (texts[text] || text).replace("{0}", () => given);
+  }
+
+  function call(path, sent, stop) {
+    return request(path, { lang, ...sent }, stop);
+  }
+
+  function post(path, data) {
+    return call(path, { data });
+  }
 
   function emit(name, detail = {}) {
     host.dispatchEvent(new CustomEvent(name, { detail }));
@@ -358,7 +370,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
         report(send.query, said);
       }),
       safely((error) => {
-        warn(error);
+        warn(failure = error);
         tell({ type: "failed", question: send, taken: error.status === 409 });
       }));
     else if (told) conclude(told);
@@ -381,9 +393,9 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   // The panel
 
   function build() {
-    const dialog = { role: "dialog", "aria-label": label }, words = anchor ? label : t("说说遇到的问题");
-    input = field(words, {
-      part: "input", enterkeyhint: "search", autocomplete: "off", compositionstart: tell,
+    const dialog = { role: "dialog", "aria-label": label };
+    input = field(label, {
+      maxlength: KEPT, part: "input", enterkeyhint: "search", autocomplete: "off", compositionstart: tell,
       compositionend: () => tell({ type: "compositionend", text: input.value }),
       input(event) {
         if (anchor) open();
@@ -395,10 +407,11 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     status = el("p", { class: "unseen", role: "status" });
     mine = button("", questions, "quiet");
     away = newTab(`${base}/`, "");
+    shut = button("", close, "quiet");
     drop = el("div", { class: "drop", id: "drop", ...(anchor && { hidden: "", tabindex: -1, ...dialog }) }, body, el("div", { class: "end soft" }, mine, away));
     panel = el("div", { class: "panel", part: "panel", tabindex: -1, keydown: pressed, click: followed,
       ...(!anchor && { hidden: "", "aria-modal": "true", ...dialog }) },
-    el("div", { class: "bar" }, input, !anchor && button(t("关闭"), close, "quiet")), drop, status);
+    el("div", { class: "bar" }, input, !anchor && shut), drop, status);
     root.append(panel);
   }
 
@@ -406,18 +419,15 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     return panel && !(anchor ? drop : panel).hidden;
   }
 
-  function open() {
-    return safely(opened)();
-  }
-
   /* Opens once its words are here, or in Chinese when they are late; all that call meanwhile wait for the same. */
   async function opened() {
-    if (lang !== "zh-CN") {
-      coming = coming || json(`${base}/widget/texts/${lang}.json`, {}, SOON).catch((error) => {
-        coming = null; // the next opening tries again
+    const before = texts;
+    if (lang !== HERE) {
+      spoken[lang] = spoken[lang] || json(`${base}/widget/texts/${lang}.json`, {}, SOON).catch((error) => {
+        spoken[lang] = null; // the next opening tries again
         warn(error);
       });
-      texts = (await coming) || {};
+      texts = await spoken[lang] || texts;
     }
     if (isOpen()) return;
     if (!host.isConnected) document.body.append(host); // a page that swaps its body
@@ -425,7 +435,10 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     if (!panel) build();
     fill(away, t("打开帮助中心"));
     fill(mine, t("我的提问"));
-    if (options.kb && theme === "auto") request("/site").then((site) => { root.dataset.theme = site.theme; }, warn);
+    fill(shut, t("关闭"));
+    if (!anchor) for (const name of ["placeholder", "aria-label"]) input.setAttribute(name, t("说说遇到的问题"));
+    if (texts !== before) tell({ type: "lost" }); // what is shown is in other words
+    if (options.kb) call("/site").then((site) => theme === "auto" && (root.dataset.theme = site.theme), (error) => warn(error, barred = error.status));
     flip(true);
     input.focus({ preventScroll: true });
     look();
@@ -521,7 +534,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   function find(text, typing, run) {
     const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, ...(typing && { typing: 1 }), ...(module && { module }) });
-    return request(`/search?${params}`, {}, run);
+    return call(`/search?${params}`, {}, run);
   }
 
   /* Shows these nodes below the receipt of the same text, if there is one. */
@@ -543,28 +556,31 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   function blank() {
     asked = "";
     latest.abort();
-    draw(p(t("没有答案的问题，我们会替你记下来，请同事回答。")));
+    draw(p(t("没有答案的问题，我们会记下来请同事回答。")));
     say("");
     const here = about(), home = body.lastChild;
     if (here) suggestions(here).then((found) => found[0] && home.isConnected && home.after(el("h2", {}, t("这里常见的问题")),
-      el("ol", { class: "hits" }, ...found.map((one) => el("li", {}, newTab(one.url, one.title, { class: "stop" }))))), warn);
+      el("ol", { class: "hits", lang: HERE }, ...found.map((one) => el("li", {}, newTab(one.url, one.title, { class: "stop" }))))), warn);
   }
 
   function suggestions(here) {
-    return request(`/suggestions?${new URLSearchParams({ context: here })}`).then((found) => found.suggestions);
+    return call(`/suggestions?${new URLSearchParams({ context: here })}`).then((found) => found.suggestions);
   }
 
   function trouble(error) {
     warn(error);
-    return error.status === 401 ? t("先登录这个系统，再来提问。") : t("暂时连不上帮助中心，请稍后再试。");
+    const { status = barred, said } = error;
+    if (status === 401) return t("请先登录这个系统。");
+    if (status === 403) return t("这个页面还不能用帮助中心，请告诉管理员。");
+    return said || t("暂时连不上帮助中心，请稍后再试。");
   }
 
   function fail(error) {
     const words = trouble(error);
-    draw(el("p", {}, words), button(t("重试"), () => {
+    draw(noteOf(words, button(t("重试"), () => {
       input.focus();
       look();
-    }));
+    }, "quiet")));
     asked = "";
     tell({ type: "lost" });
     say(words);
@@ -576,16 +592,16 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     const verdict = early ? "early" : answer.verdict, reply = answer.reply;
     const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, name: hit.heading || hit.title }));
     const best = answer.answer && hits.shift();
-    const missing = early ? "" : answer.reason.missing.join("、");
+    const missing = early ? "" : answer.reason.missing.join(lang === "en" ? ", " : "、");
     const corrected = verdict !== "empty" && answer.corrected ? t("已按“{0}”搜索", answer.corrected) : "";
     const weak = corrected && !missing ? "" : t("没有找到完全对应的答案");
-    const words = reply ? "" : { empty: t(EMPTY), unanswered: t("没有找到答案"), weak, early: hits.length ? "" : t("还没有对得上的内容，接着输入试试") }[verdict];
+    const words = reply ? "" : { empty: t(EMPTY), unanswered: t("没有找到答案"), weak, early: hits.length ? "" : t("还没有对得上的，接着输入试试") }[verdict];
     draw(
       corrected && p(corrected),
       words && el("p", {}, words, verdict !== "empty" && missing && t("（没有提到：{0}）", missing), hits.length > 0 && t("，下面的内容可能有关")),
       reply && replyOf(text, reply),
       best && answerOf(text, best, answer.answer),
-      hits.length > 0 && el("ol", { class: "hits" }, ...hits.map((hit) => hitOf(text, hit))),
+      hits.length > 0 && el("ol", { class: "hits", lang: HERE }, ...hits.map((hit) => hitOf(text, hit))),
       verdict !== "empty" && !reply && footOf(text));
     body.scrollTop = 0;
     say(`${corrected} ${words || (reply ? reply.kind_name : best ? t("找到答案：{0}", best.name) : t("{0} 条结果", hits.length))}`);
@@ -604,8 +620,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   function answerOf(text, hit, html) {
     const all = linkTo(text, hit, t("打开全文"), { class: "stop" });
-    return el("section", { "aria-label": t("答案") }, soft(t("答案"), hit.title !== hit.name && ` · ${hit.title}`), el("h2", {}, hit.name),
-      el("div", { class: "text" }, nodes(html, hit.url)), all, helpful(hit, text));
+    return el("section", { "aria-label": t("答案") }, soft(t("答案")), el("div", { lang: HERE }, el("h2", {}, hit.name), hit.title !== hit.name && p(hit.title), nodes(html, hit.url)), all, helpful(hit, text));
   }
 
   function replyOf(text, reply) {
@@ -622,7 +637,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
         const words = trouble(error);
         if (!ask.contains(receipt?.node)) question(words);
       });
-      const why = field(t("哪里没帮上？"), {});
+      const why = field(t("哪里没帮上？"), { maxlength: 1000 });
       const thank = (...more) => fill(ask, soft(t("谢谢")), ...more).focus({ preventScroll: true });
       if (good) thank();
       else thank(why, button(t("发送"), () => send(why.value).then(() => thank())), text && offer(text, ask));
@@ -669,11 +684,11 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   /* Opens a page over what is shown; the button at its top leads back. `page(told, again)` makes its nodes; again(true) makes them anew after something was done. */
   function visit(path, url, page) {
     const content = el("div", {}, p(t("正在查找…")));
-    const load = (done) => request(path).then((told) => {
+    const load = (done) => call(path).then((told) => {
       if (!content.isConnected) return;
       fill(content, ...page(told, load));
       if (done) say(t("已保存"));
-      content.querySelector("[data-here]")?.scrollIntoView();
+      content.querySelector("#here")?.scrollIntoView();
       content.querySelector("h2").focus({ preventScroll: true });
     }).catch((error) => fill(content, el("p", { role: "alert" }, trouble(error)), newTab(url, t("打开帮助中心"))));
     if (busy) { // its results must not come over this page: looked for again on the way back
@@ -697,14 +712,14 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     news();
   }
 
-  function title(words) {
-    return el("h2", { tabindex: -1 }, words);
+  function title(words, more) {
+    return el("h2", { tabindex: -1, ...more }, words);
   }
 
   function article(told, here) {
-    const sections = told.sections.map((one) => el("section", { class: "text", "data-here": one.anchor !== "" && one.anchor === here },
+    const sections = told.sections.map((one) => el("section", { lang: HERE, id: one.anchor !== "" && one.anchor === here && "here" },
       one.heading && el(one.level > 2 ? "h4" : "h3", {}, one.heading), nodes(one.html, told.url)));
-    return [title(told.title),
+    return [title(told.title, { lang: HERE }),
       told.contents.length > 2 && el("details", {}, el("summary", {}, t("目录")),
         ...told.sections.map((one, at) => one.heading && button(one.heading, () => sections[at].scrollIntoView(), "quiet"))),
       ...sections, helpful({ article: told.article, anchor: "" })];
@@ -723,48 +738,59 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   /* Shows on the button to one's own questions how many have news. Asked when the panel opens, never while it is closed. */
   function news() {
     if (!who.signer && !kept("kb-visitor")) return; // nobody has asked anything here yet
-    request("/tickets").then((told) => fill(mine, t("我的提问"), told.news > 0 && el("span", { class: "badge" }, `${t("新回复")} ${told.news}`)), warn);
+    call("/tickets").then((told) => fill(mine, t("我的提问"), told.news > 0 && el("span", { class: "badge" }, `${t("新回复")} ${told.news}`)), warn);
   }
 
   function ticket(path, told, again) {
-    const ended = /^(resolved|confirmed|closed)$/.test(told.state);
-    const words = field(ended ? t("哪里还不行？写一句") : t("做了什么、看到什么提示"), {}, "textarea");
-    const contact = field(t("怎么联系你（选填）"), { value: told.contact });
-    const problem = el("p", { role: "alert" });
+    const { state, asked, thread, replies } = told, last = thread.length && thread[thread.length - 1].kind;
+    const over = /resolved|confirmed|closed/.test(state + last); // over: at least for this person
+    const words = field(over ? t("哪里还不行？写一句") : t("做了什么、看到什么提示"), { maxlength: 20000 }, "textarea");
+    const contact = field(t("怎么联系你（选填）"), { maxlength: 200, value: told.contact });
+    const problem = el("div", { role: "alert" });
     const files = el("ul", {}, ...told.files.map(fileOf));
-    const act = (action) => () => post(`${path}/${action}`, { details: words.value, contact: contact.value }).then(again, wrong);
-    function wrong(error) {
-      fill(problem, error.said || trouble(error));
+    const act = (action, more) => () => post(`${path}/${action}`, { details: words.value, contact: contact.value, ...more }).then(again, (error) => wrong(error));
+    function wrong(error, name = "") {
+      const why = trouble(error);
+      problem.append(el("p", {}, why.includes(name) ? why : `${name}: ${why}`));
     }
     function fileOf(file) {
-      return el("li", {}, newTab(file.url, file.name));
+      const line = el("li", {}, newTab(file.url, file.name), !over && button(t("移除"), () => {
+        post(`${path}/files/${file.id}/remove`, {}).then(() => line.remove(), (error) => wrong(error, file.name));
+      }, "quiet"));
+      return line;
     }
     async function add() {
       const me = who;
+      fill(problem);
       for (const file of picker.files) {
         same(me);
-        const data = new FormData();
+        const data = new FormData(), line = el("li", {}, t("正在上传 {0}", file.name));
         data.append("file", file, file.name);
-        await request(`${path}/files`, { method: "POST", body: data }).then((stored) => {
+        files.append(line);
+        await call(`${path}/files`, { body: data }).then((stored) => {
           files.append(fileOf(stored.file));
           say(t("已保存"));
-        }, wrong);
+        }, (error) => wrong(error, file.name));
+        line.remove();
       }
       picker.value = "";
     }
     const picker = el("input", { type: "file", multiple: "", change: add });
     if (told.news) post(`${path}/seen`, {}).catch(warn);
     return [title(told.question || "…"), p(`T-${told.number} · ${told.words}`, told.expected && ` · ${told.expected.words}`),
-      told.asked && noteOf(t("客服想请你补充"), el("p", { class: "said" }, told.asked)),
-      ...told.thread.map((one) => el("div", { class: "foot" }, soft(`${{ self: t("你"), agent: t("客服"), system: t("答案") }[one.by]} · ${when(one.at)}`),
+      asked && noteOf(t("客服想请你补充"), el("p", { class: "said" }, asked)),
+      ...thread.map((one) => (one.text || one.url) && el("div", { class: "foot" },
+        soft(`${{ self: t("你"), agent: t("客服"), system: t("答案") }[one.by]} · ${when(one.at)}`),
         one.text && el("p", { class: "said" }, one.text), one.url && el("p", {}, newTab(one.url, t("打开全文"))))),
       problem,
-      !told.withdrawn && el("div", { class: "form" },
-        told.state === "resolved" && button(t("已解决"), act("confirm")),
-        words, !ended && contact,
-        ended ? button(t("仍未解决"), act("reopen")) : button(t("保存"), act("details")),
-        !ended && el("label", {}, t("添加截图或单据"), picker), files,
-        !ended && !told.replies.length && button(t("撤销这个提问"), act("withdraw"), "quiet"))];
+      told.withdrawn ? button(t("恢复"), act("rejoin")) : el("div", { class: "form" },
+        (over ? state === "resolved" : replies.length && !asked) && button(t("已解决"), act("settle")),
+        /confirmed|expired/.test(state + last) && el("div", { class: "ask" }, soft(told.satisfaction ? t("谢谢") : t("有帮助吗")),
+          button(t("有帮助"), act("rate", { satisfaction: 4 })), button(t("没帮助"), act("rate", { satisfaction: 2 }))),
+        words, !over && contact,
+        over ? button(t("仍未解决"), act("reopen")) : button(t("保存"), act("details")),
+        !over && el("label", {}, t("添加截图或单据"), picker), files,
+        !over && !replies.length && button(t("撤销"), act("withdraw"), "quiet"))];
   }
 
   // Finished questions
@@ -773,7 +799,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   function conclude({ intent_id, query, trigger, said }) {
     if (query !== asked) return;
     if (said) keep(query, receiptOf(trigger, said, intent_id), said.ticket);
-    else keep(query, noteOf(trouble({}), button(t("重试"), () => ask(trigger, query, place), "quiet")));
+    else keep(query, noteOf(trouble(failure), button(t("重试"), () => ask(trigger, query, place), "quiet")));
   }
 
   function keep(text, node, ticket) {
@@ -792,23 +818,22 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function receiptOf(trigger, said, intent_id) {
-    if (said.limited) return noteOf(t("这一小时记下的问题太多了，请稍后再试，急用请直接联系财务支持。"));
-    if (said.ticket) return ticketOf(said.ticket, intent_id);
+    if (said.limited) return noteOf(t("这一小时记下的问题太多了，请稍后再试。"));
+    if (said.ticket) return ticketOf(said, intent_id);
     if (trigger === "enter") return null; // the results say it all
     return noteOf(said.verdict === "empty" ? t(EMPTY) : t("谢谢"));
   }
 
-  function ticketOf(ticket, intent_id) {
+  function ticketOf({ ticket, expected }, intent_id) {
     const others = ticket.followers > 1 ? t("，另有 {0} 位同事在等", ticket.followers - 1) : "";
-    const words = el("p", {}, t("还没有答案，已替你记下（{0}）", `T-${ticket.number}`), others);
     const undo = button(t("撤销"), () => post(`/tickets/${ticket.url.split("/").pop()}/withdraw`, {}).then(safely(() => {
       tell({ type: "withdrawn", intent_id });
       receipt = { ...receipt, ticket: null };
-      fill(node, fill(words, t("已撤销"))).focus({ preventScroll: true });
+      fill(node, t("已撤销")).focus({ preventScroll: true });
       hideOffers();
       say(t("已撤销"));
-    })).catch((error) => say(fill(words, trouble(error)).textContent)), "quiet");
-    const node = el("div", { class: "note", tabindex: -1 }, words, newTab(ticket.url, t("补充说明")), undo);
+    })).catch((error) => say(fill(node.firstChild, trouble(error)).textContent)), "quiet");
+    const node = noteOf(t("还没有答案，已替你记下（{0}）", `T-${ticket.number}`) + others, expected && p(expected.words), newTab(ticket.url, t("补充说明")), undo);
     return node;
   }
 
@@ -844,7 +869,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
       close();
       clearTimeout(timer);
       latest.abort();
-      window.removeEventListener("pagehide", leave);
+      removeEventListener("pagehide", leave);
       if (anchor) root.remove();
       else host.remove();
     },
@@ -865,7 +890,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   function remind({ title, url }) {
     nudge?.remove();
     nudge = el("div", { class: "nudge", part: "nudge", role: "status" },
-      button(title, () => open().then(() => go(url)), "quiet"), el("button", { class: "quiet", type: "button", "aria-label": t("关闭"), click: () => nudge.remove() }, "×"));
+      button(title, () => open().then(() => go(url)), "quiet"), button(t("关闭"), () => nudge.remove(), "quiet"));
     root.append(nudge);
   }
 }
@@ -886,8 +911,7 @@ const commands = {
   },
   on: (name, listener) => EVENTS_TOLD.includes(name) ? listeners.push({ name, listener }) : unknown(name, EVENTS_TOLD),
   off(name, listener) {
-    const at = listeners.findIndex((one) => one.name === name && one.listener === listener);
-    if (at >= 0) listeners.splice(at, 1);
+    listeners = listeners.filter((one) => one.name !== name || one.listener !== listener);
   },
   /* Makes the boxes anew, with other options than the tag's where some are given. */
   init(given = script.dataset) {
@@ -899,8 +923,7 @@ const commands = {
   destroy() {
     who.gone = true;
     clear();
-    listeners.length = 0;
-    [who, context] = [{}, ""];
+    [who, context, listeners] = [{}, "", []];
   },
 };
 

@@ -66,6 +66,10 @@ class Site:
             "KB_ARTICLES": str(self.articles),
             "KB_PORT": str(self.port),
         }
+        self.start()
+
+    def start(self):
+        """Start the server, or start it again after its end; returns when it is ready."""
         with self.log.open("w") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "kb.cli", "serve"], env=self.environment, cwd=ROOT, stdout=log, stderr=log)
         self._wait()
@@ -105,6 +109,17 @@ class Site:
             return self.kb("user", "add", name, "--role", role)["url"]
         except AssertionError:
             return self.kb("user", "link", name)["url"]
+
+    def kill(self):
+        """End the server without a word to it; returns when nobody answers any more."""
+        self.process.kill()
+        self.process.wait(20)
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)):
+                    return
+            time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
 
     def stop(self):
         self.process.terminate()

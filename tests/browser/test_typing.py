@@ -346,4 +346,4 @@ def test_the_widget_says_that_the_limit_is_one_hour_s(people, site):
     box = asker.page.get_by_role("dialog").locator("input").first
     box.fill("跑步机怎么预约")
     box.press("Enter")
-    expect(asker.page.get_by_role("dialog")).to_contain_text("这一小时记下的问题太多了，请稍后再试，急用请直接联系财务支持。")
+    expect(asker.page.get_by_role("dialog")).to_contain_text("这一小时记下的问题太多了，请稍后再试。")

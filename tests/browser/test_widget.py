@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT
+from tests.browser.conftest import ROOT, Site
 from tests.browser.test_pages import problems
 from tests.browser.test_stories import both, sign_in
 
@@ -368,7 +368,7 @@ def token(until, name="t"):
     import base64  # noqa: PLC0415 - here only
     import time  # noqa: PLC0415
 
-    body = base64.urlsafe_b64encode(json.dumps({"exp": time.time() + until, "sub": name}).encode()).decode().rstrip("=")
+    body = base64.urlsafe_b64encode(json.dumps({"iat": time.time(), "exp": time.time() + until, "sub": name}).encode()).decode().rstrip("=")
     return f"h.{body}.{name}"
 
 
@@ -390,7 +390,7 @@ def signed(at, site):
             return route.fulfill(json={"site": "travel", "theme": "dark", "anonymous": True, "signed": True, "modules": []})
         if route.request.url.endswith("/tickets"):
             return route.fulfill(json={"tickets": [], "news": 0})
-        return route.continue_(headers=headers)
+        return route.continue_(url=re.sub(r"([?&])site=travel", r"\1", route.request.url), headers=headers)
 
     person.page.route(API, answer)
     return person
@@ -427,6 +427,17 @@ def test_a_page_that_never_makes_a_token_leaves_nobody_waiting(signed):
     forgive(signed)
 
 
+def test_a_token_serves_its_time_whatever_the_clock_of_the_computer_says(signed):
+    made = [token(600, "first"), token(600, "second")]
+    signed.page.expose_function("mint", lambda: made.pop(0))
+    for off in (-3600, 3600):
+        signed.page.evaluate("off => { Date.now = ((now) => () => now() + off * 1000)(Date.now); kb('identify', () => mint()); kb('open'); }", off)
+        search(signed, f"发票查验失败{off}")
+        search(signed, f"审批一直不动{off}")
+    assert made == []
+    forgive(signed)  # what was on its way when the second came
+
+
 def test_a_token_is_made_anew_before_it_ends(signed):
     made = [token(25, "first"), token(600, "second")]
     signed.page.expose_function("mint", lambda: made.pop(0))
@@ -446,7 +457,7 @@ def test_signing_out_leaves_nothing_of_the_person(signed):
     expect(signed.panel.locator("h2")).to_have_count(0)
     search(signed, "审批一直不动")
     assert signed.tokens[-1] == ""
-    assert signed.page.evaluate("Object.keys(localStorage).concat(Object.keys(sessionStorage))") == ["kb-visitor"]
+    assert signed.page.evaluate("Object.keys(localStorage).concat(Object.keys(sessionStorage))") == []
 
 
 def test_leaving_the_page_sends_the_question_with_who_asks(signed):
@@ -498,8 +509,11 @@ def test_a_page_that_has_no_token_lets_people_ask_without_a_name(signed):
     signed.page.evaluate("kb('identify', async () => null)")
     signed.launch.click()
     search(signed, "发票查验失败")
+    signed.box.press("Enter")
+    with signed.page.expect_request("**/intents") as sent:
+        signed.page.evaluate("kb('ask', '班车时刻表在哪里')")
     assert set(signed.tokens) == {""}
-    assert re.fullmatch("[0-9a-f]{32}", signed.sent["x-zhida-visitor"])
+    assert re.fullmatch("[0-9a-f]{32}", sent.value.headers["x-zhida-visitor"])
 
 
 def test_what_was_told_to_one_person_is_gone_and_comes_no_more_after_signing_out(signed):
@@ -594,6 +608,85 @@ def test_an_opening_that_fails_stays_inside(at):
     assert [complaint for complaint in person.complaints if "no focus here" in complaint and "[zhida]" not in complaint] == []
     assert any("no focus here" in complaint for complaint in person.complaints)
     forgive(person)
+
+
+def test_boxes_of_two_languages_on_a_page_each_speak_their_own(at):
+    person = at("data-mode=inline", '<kb-search data-lang="en" data-label="Ask"></kb-search><kb-search data-lang="zh-TW" data-label="問"></kb-search>')
+    for name, words, lang in (
+        ("Ask", "Not found? Note my question", "en"),
+        ("問", "沒找到？記下我的問題", "zh-TW"),
+        ("Ask", "Not found? Note my question", "en"),
+    ):
+        person.page.get_by_role("combobox", name=name).fill("发票查验失败")
+        dialog = person.page.get_by_role("dialog", name=name)
+        expect(dialog.get_by_role("button", name=words).first).to_be_visible()
+        expect(dialog.locator("h2").locator("..")).to_have_attribute("lang", "zh-CN")
+        assert f"lang={lang}" in next(request.url for request in reversed(person.requests) if "/search?" in request.url)
+        person.page.get_by_role("combobox", name=name).fill("")
+
+
+def test_words_that_come_late_stand_in_everything_that_was_there(at):
+    person = at("data-lang=en")
+    person.page.route("**/widget/texts/**", lambda route: route.abort())
+    person.launch.click()
+    search(person, "发票查验失败")
+    person.page.unroute("**/widget/texts/**")
+    person.panel.get_by_role("button", name="关闭").click()
+    person.launch.click()
+    expect(person.panel.get_by_role("button", name="Close")).to_be_visible()
+    expect(person.panel.get_by_role("textbox", name="What is the problem?")).to_have_attribute("placeholder", "What is the problem?")
+    expect(person.panel.get_by_role("button", name="Not found? Note my question").first).to_be_visible()
+    assert person.page.get_by_role("dialog", name="Help").count() == 1
+    forgive(person)
+
+
+def test_typing_and_composing_inside_reach_no_listener_of_the_page_and_pinyin_is_not_searched(at):
+    person = at(
+        script="""window.heard = []; for (const type of ['keydown', 'keyup', 'beforeinput', 'input', 'compositionstart', 'compositionupdate', 'compositionend',
+        'paste', 'click']) document.addEventListener(type, (event) => heard.push(event.type));"""
+    )
+    person.launch.click()
+    person.page.evaluate("heard.length = 0")
+    person.box.focus()
+    typing = person.context.new_cdp_session(person.page)
+    for part in ("f", "fa", "fa'p", "fa'piao"):
+        typing.send("Input.imeSetComposition", {"text": part, "selectionStart": len(part), "selectionEnd": len(part)})
+    person.page.wait_for_timeout(250)
+    assert [request.url for request in person.requests if "/search?" in request.url] == []
+    typing.send("Input.insertText", {"text": "发票"})
+    expect(person.panel.locator(".foot, .hits").first).to_be_visible()
+    expect(person.box).to_have_value("发票")
+    person.box.press_sequentially("查验")
+    expect(person.panel.locator("h2, .hits a").first).to_be_visible()
+    assert person.page.evaluate("heard") == []
+    person.panel.locator(".body").click()
+    assert person.page.evaluate("heard") == ["click"]
+
+
+def test_in_an_application_with_routes_it_goes_and_comes_with_them(at):
+    person = at(
+        body='<nav><a href="#/list">列表</a><a href="#/new">新建</a><a href="#/plain">说明</a></nav><div id="view"></div>',
+        script=STUB
+        + """addEventListener('hashchange', () => {
+          const view = document.getElementById('view');
+          view.replaceChildren();
+          if (location.hash === '#/plain') return kb('destroy');
+          if (!document.querySelector('zhida-help')) kb('init');
+          kb('context', location.hash === '#/new' ? 'account.locked' : 'account.phone.change');
+          view.append(document.createElement('kb-search'));
+        });""",
+    )
+    for _ in range(2):
+        person.page.get_by_role("link", name="新建").click()
+        person.launch.click()
+        expect(person.panel.get_by_role("link", name="登录失败、账号锁定怎么办")).to_be_visible()
+        person.panel.get_by_role("button", name="关闭").click()
+        person.page.get_by_role("link", name="列表").click()
+        person.page.get_by_role("combobox").fill("发票查验失败")
+        expect(person.page.locator("kb-search").locator("h2")).to_be_visible()
+        person.page.get_by_role("link", name="说明").click()
+        expect(person.page.locator("zhida-help")).to_have_count(0)
+    person.complaints[:] = [line for line in person.complaints if "identity changed" not in line]  # what was on its way when it was taken out
 
 
 def test_by_keyboard_alone_the_focus_stays_inside_and_returns(at):
@@ -772,6 +865,67 @@ def test_a_server_that_goes_away_leaves_a_quiet_useful_message_and_comes_back(at
     person.panel.get_by_role("button", name="重试").first.click()
     expect(person.panel.locator("h2")).to_contain_text("审批")
     forgive(person)
+
+
+REFUSED = [
+    (404, "not_found", "没有这篇文章。它可能撤下了。", "没有这篇文章。它可能撤下了。"),
+    (429, "too_many_requests", "请求太频繁，请等一分钟再试。", "请求太频繁，请等一分钟再试。"),
+    (400, "too_long", "问题太长了。请缩短到 400 字以内。", "问题太长了。请缩短到 400 字以内。"),
+    (400, "bad_field", "limit must be a whole number", "暂时连不上帮助中心"),
+    (403, "foreign_origin", "no origin of the site", "这个页面还不能用帮助中心"),
+    (401, "no_identity", "send Authorization", "请先登录这个系统"),
+]
+
+
+def test_what_the_server_refuses_is_said_in_words_for_people(at):
+    person = at()
+    person.launch.click()
+    for number, (status, code, message, said) in enumerate(REFUSED):
+        answer = {"error": {"code": code, "message": message}}
+        person.page.route("**/api/v1/search?*", lambda route, *, status=status, answer=answer: route.fulfill(status=status, json=answer))
+        person.box.fill(f"审批一直不动{number}")
+        expect(person.panel.locator(".note").first).to_contain_text(said)
+        assert any(f"{status} {code} {message}" in line for line in person.complaints), "the developer reads all of it"
+    forgive(person)
+
+
+def test_a_page_that_the_server_does_not_take_is_told_so_though_its_browser_hides_the_answers(at):
+    person = at("data-kb=travel data-theme=dark")
+    person.page.route(API, lambda route: route.abort("failed"))
+    person.page.route("**/api/v1/site?*", lambda route: route.fulfill(status=403, json={"error": {"code": "foreign_origin", "message": "no origin of it"}}))
+    with person.page.expect_event("console", lambda message: "foreign_origin no origin of it" in message.text):
+        person.launch.click()
+    person.box.fill("审批一直不动")
+    expect(person.panel.get_by_text("这个页面还不能用帮助中心，请告诉管理员。").first).to_be_visible()
+    forgive(person)
+
+
+def test_a_question_that_a_server_killed_midway_did_not_take_is_kept_and_sent_when_it_is_back(at, tmp_path_factory, shipped):
+    own = Site(tmp_path_factory.mktemp("killed"), shipped.folder.parents[1] / "cache")
+    try:
+        person = at()
+        page = f'<!doctype html><meta charset="utf-8"><title>x</title><body><script src="{own.url}/widget/v1.js" defer></script>'
+        person.page.route("**/killed", lambda route: route.fulfill(content_type="text/html; charset=utf-8", body=page))
+        person.page.goto(f"{own.url}/killed")
+        person.launch.click()
+        search(person, "发票查验失败")
+        person.box.fill("三楼茶水间的灯")
+        own.kill()
+        person.box.press_sequentially("坏了找谁")
+        expect(person.panel.get_by_text("暂时连不上帮助中心").first).to_be_visible()
+        person.box.press("Enter")
+        expect(person.panel.get_by_role("button", name="重试").first).to_be_visible()
+        expect(person.box).to_have_value("三楼茶水间的灯坏了找谁")
+        own.start()
+        person.panel.get_by_role("button", name="重试").first.click()
+        expect(person.panel.locator(".foot, .hits").first).to_be_visible()
+        person.box.press("Enter")
+        expect(person.panel.locator(".note").first).to_contain_text("已替你记下")
+        assert [one["question"] for one in own.tickets()] == ["三楼茶水间的灯坏了找谁"]
+        forgive(person)
+        person.requests[:] = [request for request in person.requests if not request.url.startswith(own.url)]
+    finally:
+        own.stop()
 
 
 # What others wrote

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import os
 import shutil
+import sys
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,14 +29,18 @@ from kb.accounts import sign_in
 from kb.db import Database
 
 FIRST = (
-    "browser/test_stories.py",
+    "browser/test_widget.py",
     "kb/search/test_retrieval.py",
     "test_bench.py",
+    "browser/test_stories.py",
+    "faults/test_ledger.py",
     "browser/test_typing.py",
     "hostile/test_hostile_http.py",
     "hostile/test_fuzz_api.py",
     "browser/test_pages.py",
     "browser/test_following.py",
+    "browser/test_desk_ticket.py",
+    "browser/test_demo.py",
     "indexer/test_impacts.py",
     "hostile/test_hostile_search.py",
     "hostile/test_hostile_indexer.py",
@@ -44,6 +53,8 @@ ROOT = Path(__file__).parents[1]
 ARTICLES = ROOT / "articles"
 SETS = ROOT.parent / "shared" / "eval"
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+UNUSED = 86_400
+"""Seconds after which a folder that was kept for later runs gives way to the next one of its name: until then a run beside this one may read it."""
 
 hypothesis.settings.register_profile("zhida", deadline=None)  # a machine at work on other things breaks no promise; where time is one, a test measures it
 hypothesis.settings.load_profile("zhida")
@@ -194,8 +205,42 @@ def shipped(once):
         yield published
 
 
+def _made_of(folder: Path) -> str:
+    """Return a digest of what a build of a public set is made from: the set, the editors' files, the indexer and the versions of what it runs on."""
+    files = [*folder.glob("*.jsonl"), *ARTICLES.glob("_*"), *(ROOT / "indexer").glob("*.py"), ROOT / "requirements.lock", ROOT / "pyproject.toml"]
+    digest = hashlib.sha256(sys.version.encode())
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 @pytest.fixture(scope="session")
-def public_set(once):
+def kept(once, request):
+    """Return `kept(name, of, make)`: a folder that later runs use again as long as `of`, the digest of what it is made from, is the same."""
+    place = request.config.cache.mkdir("zhida-sets")
+
+    def kept_(name, of, make):
+        folder = place / f"{name}-{of}"
+
+        def look(_):
+            if not folder.exists():
+                aside = place / f".{name}-{of}-{os.getpid()}"
+                make(aside)
+                for old in place.glob(f"{name}-*"):
+                    if time.time() - old.stat().st_mtime > UNUSED:
+                        shutil.rmtree(old)
+                with suppress(OSError):  # another run was sooner
+                    aside.rename(folder)
+                shutil.rmtree(aside, ignore_errors=True)
+
+        once(f"look-{name}", look)
+        return folder
+
+    return kept_
+
+
+@pytest.fixture(scope="session")
+def public_set(kept):
     """Return `public_set(name)`: the folder of a public set and its documents as an open build, read with the shipped editors' files.
 
     Without the set the test is skipped, and counted as skipped.
@@ -206,7 +251,7 @@ def public_set(once):
         if not (SETS / name).is_dir():
             pytest.skip(f"the set is not at {SETS / name}")
         if name not in opened:
-            index = once(name, lambda folder: write_build(folder, name, evaluate.documents(SETS / name), vocabulary.load(ARTICLES)))
+            index = kept(name, _made_of(SETS / name), lambda folder: write_build(folder, name, evaluate.documents(SETS / name), vocabulary.load(ARTICLES)))
             opened[name] = open_build(index, name)
         return SETS / name, opened[name]
 

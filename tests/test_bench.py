@@ -26,7 +26,7 @@ from indexer.build import open_published
 from indexer.errors import ArticlesRejectedError
 from kb.search.answer import answer
 from kb.search.answerability import MODEL, Model, Verdict
-from tests.conftest import NOW
+from tests.conftest import NOW, article, write_articles
 
 ROOT = Path(__file__).parents[1]
 NUMBERS = "一二三四五六七八九十"
@@ -39,9 +39,13 @@ QUERIES = [
 ]
 
 
-@pytest.fixture
-def dataset(tmp_path):
-    folder = tmp_path / "tiny"
+OFFICE = {
+    "office/printer.md": article("关机再开机。\n", "打印机卡纸怎么处理", questions=["打印机卡纸"]),
+    "office/door.md": article("找前台补办。\n", "门禁卡丢了", questions=["补办门禁卡"]),
+}
+
+
+def write_dataset(folder):
     folder.mkdir()
     for name, lines in (("corpus", CORPUS), ("queries", QUERIES)):
         (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
@@ -50,13 +54,13 @@ def dataset(tmp_path):
 
 
 @pytest.fixture
-def articles(write, article):
-    return write(
-        {
-            "office/printer.md": article("关机再开机。\n", "打印机卡纸怎么处理", questions=["打印机卡纸"]),
-            "office/door.md": article("找前台补办。\n", "门禁卡丢了", questions=["补办门禁卡"]),
-        }
-    )
+def dataset(tmp_path):
+    return write_dataset(tmp_path / "tiny")
+
+
+@pytest.fixture
+def articles(write):
+    return write(OFFICE)
 
 
 @pytest.fixture
@@ -88,13 +92,21 @@ def test_engines_get_the_words_and_character_pairs_of_our_segmentation(dataset, 
     assert {"票查", "验失"} <= set(terms.queries[0][1])
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Every engine that is installed, by name, measured beside the others: those of ours read the index that the first of them writes."""
+    folder = tmp_path_factory.mktemp("engines")
+    (folder / "work").mkdir(mode=0o700)
+    corpus = read_corpus(write_dataset(folder / "tiny"), folder)
+    installed = tuple(name for name, engine in ENGINES.items() if engine.installed)
+    return {one.engine: one for one in search.measure(corpus, folder / "work", rounds=2, engines=installed)}
+
+
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_engine_builds_ranks_and_finds_what_is_asked_for(engine, dataset, tmp_path, work):
+def test_each_engine_builds_ranks_and_finds_what_is_asked_for(engine, measured):
     if not ENGINES[engine].installed:
         pytest.skip(f"{ENGINES[engine].package} is not installed (make bench-setup)")
-    corpus = read_corpus(dataset, tmp_path)
-    wanted = (OURS,) if engine == OURS else (OURS, engine)  # the other engines of ours read the index that the first writes
-    found = search.measure(corpus, work, rounds=2, engines=wanted)[-1]
+    found = measured[engine]
     assert (found.engine, found.queries, found.mrr, found.r1) == (engine, 2, 1.0, 1.0)
     assert 0 < found.rank.p50 <= found.rank.p95
     assert (found.answer is not None) == (engine == OURS)
@@ -115,20 +127,26 @@ def test_an_engine_that_is_not_installed_is_named_and_not_measured(dataset, tmp_
     assert search.measure(read_corpus(dataset, tmp_path), work, rounds=1, engines=("absent",)) == []
 
 
-def test_the_http_bench_asks_the_product_and_a_no_op_of_the_same_server(articles, work):
-    environment = http.prepare(work, articles)
-    golden = work / "golden.toml"
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Settings of a server over two articles; its database and index are made."""
+    folder = tmp_path_factory.mktemp("http")
+    (folder / "data").mkdir(mode=0o700)
+    return http.prepare(folder / "data", write_articles(folder / "articles", OFFICE))
+
+
+def test_the_http_bench_asks_the_product_and_a_no_op_of_the_same_server(prepared, tmp_path):
+    golden = tmp_path / "golden.toml"
     golden.write_text('answered = ["门禁卡在哪补办"]\nunanswered = ["食堂几点开门"]\n', encoding="utf-8")
-    asked = http.questions(work / "index", golden)
+    asked = http.questions(Path(prepared["KB_DATA"]) / "index", golden)
     assert sorted(asked) == sorted(["打印机卡纸", "补办门禁卡", "门禁卡在哪补办", "食堂几点开门"])
-    found = http.measure(environment, asked, 1)
+    found = http.measure(prepared, asked, 1)
     assert 0 < found["no-op"].p50 < found["search"].p95
 
 
-def test_the_no_op_route_is_not_in_the_product(articles, work):
-    environment = http.prepare(work, articles)
+def test_the_no_op_route_is_not_in_the_product(prepared):
     with (
-        gunicorn("kb.gunicorn:application()", environment) as port,
+        gunicorn("kb.gunicorn:application()", prepared) as port,
         closing(HTTPConnection("127.0.0.1", port)) as connection,
         pytest.raises(BenchError, match="404"),
     ):

@@ -117,7 +117,7 @@ def test_no_words_break_search_suggestions_or_a_finished_question(asker, rows, h
     texts = source(hostile)
     assert len(texts) > 50
     before = rows()
-    for text in texts:
+    for text in texts[:: 1 if source is _injections else 4]:  # each of the others is searched, letter by letter, in test_hostile_search.py
         short = text.encode("utf-8", "replace").decode()[:20_000]
         answer = _well(asker.get("/api/v1/search", query_string={"q": short}))
         assert answer.status_code == 200 or answer.json["error"]["code"] == "too_long"

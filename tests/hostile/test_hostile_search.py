@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import tracemalloc
 
@@ -57,6 +58,7 @@ def test_any_string_is_searched_typed_and_suggested_for_in_time(asker, strings, 
     for text in map(sendable, strings):
         found = well(asker, "GET", "/api/v1/search", query_string={"q": text, "typing": "1"})
         assert "error" in found or found["verdict"] in {"answered", "weak", "unanswered", "empty"}
+        assert not [hit for hit in found.get("hits", ()) if "<" in re.sub(r"</?mark>", "", hit["snippet"])]
         suggested = well(asker, "GET", "/api/v1/suggest", query_string={"q": text})
         assert "error" in suggested or len(suggested["suggestions"]) <= 6
     assert rows() == before

@@ -199,9 +199,9 @@ def test_a_lexicon_is_read_as_it_was_written(shipped):
 )
 def test_no_question_takes_long_to_forgive(shipped, unit):
     shipped.read("fapiao 发漂 invioce")
-    started = time.perf_counter()
+    started = time.thread_time()
     shipped.read((unit * 400)[:400])
-    assert time.perf_counter() - started < 0.3
+    assert time.thread_time() - started < 0.3
 
 
 @pytest.mark.parametrize(

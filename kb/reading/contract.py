@@ -28,7 +28,7 @@ ARTICLE = Operation(
     "One article",
     {
         200: Answer(
-            "Its sections in order. The HTML is sanitised, its addresses are absolute.",
+            "Its sections in order. The HTML is sanitised, its addresses are absolute; those of pictures that not everybody may see are good for ten minutes.",
             Named(
                 "Article",
                 record(

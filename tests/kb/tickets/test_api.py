@@ -224,7 +224,7 @@ def test_the_fifth_file_may_be_sent_again_and_the_sixth_may_not(asker, ticket):
 
 @pytest.mark.parametrize(
     ("content", "name", "status", "code"),
-    [(b"", "空.txt", 400, "file_empty"), (b"x" * (MAX_FILE + 1), "大.txt", 413, "file_too_large"), (b"x" * 7 * 2**20, "更大.txt", 413, "too_large")],
+    [(b"", "空.txt", 400, "file_empty"), (b"x" * (MAX_FILE + 1), "大.txt", 413, "file_too_large"), (b"x" * 7 * 2**20, "更大.txt", 413, "file_too_large")],
 )
 def test_a_file_that_cannot_be_kept_is_refused_in_our_form(asker, ticket, rows, services, content, name, status, code):
     before = rows()

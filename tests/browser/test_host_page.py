@@ -95,6 +95,26 @@ def test_where_the_policy_of_the_widget_is_not_allowed_answers_are_words_and_not
     person.complaints.clear()
 
 
+def test_what_comes_is_said_aloud_and_what_is_sent_carries_no_cookie_and_outlives_the_page(people, site):
+    person = people()
+    panel = host(person, site)
+    person.page.evaluate(
+        """() => { window.sent = []; const asked = window.fetch;
+        window.fetch = (url, given = {}) => { sent.push([String(url), given.credentials, given.keepalive]); return asked(url, given); }; }"""
+    )
+    load(person, site)
+    person.page.evaluate("() => { kb('open'); kb('search', '发票查验失败'); }")
+    expect(panel.get_by_role("status")).to_contain_text("发票查验失败怎么办")
+    panel.locator("input").first.fill("员工班车几点发车")
+    expect(panel.get_by_role("status")).to_contain_text(re.compile("没有|条结果"))
+    person.page.evaluate("() => { dispatchEvent(new Event('pagehide')); }")
+    person.page.wait_for_function("sent.some(([url]) => url.includes('/intents'))")
+    sent = person.page.evaluate("sent")
+    assert {credentials for _, credentials, _ in sent} == {"omit"}
+    assert {keepalive for url, _, keepalive in sent if "/intents" in url} == {True}
+    person.page.wait_for_timeout(100)
+
+
 def test_a_page_bears_two_milliseconds_at_load_and_a_letter_is_answered_in_sixty(chromium, site):
     pages = widget.Pages()
     try:

@@ -45,7 +45,7 @@ input,textarea{flex:1;min-width:0;font-size:16px;padding:8px;border-color:var(--
 ::placeholder{color:var(--soft);opacity:1}
 .body{flex:1;overflow-y:auto;padding:16px}
 .end{display:flex;justify-content:space-between;align-items:center;padding:8px 16px calc(8px + env(safe-area-inset-bottom));border-top:1px solid var(--line)}
-p,ul,ol,pre,table{margin:0 0 .7em}
+p,ul,ol,pre,table,details{margin:0 0 .7em}
 ul,ol{padding-left:1.5em}
 .said{white-space:pre-wrap}
 .form{display:flex;flex-direction:column;gap:8px;align-items:flex-start}
@@ -55,11 +55,11 @@ details .quiet{display:block;text-align:left}
 [role=button]{cursor:zoom-in}
 img{max-width:100%;height:auto}
 .over{position:fixed;inset:0;width:100%;height:100%;object-fit:contain;background:var(--bg)}
-h2{margin:0 0 8px;font-size:17px}
+h2{margin:8px 0;font-size:17px}
 h3,h4{font-size:1em;margin:8px 0}
 .soft,.cut{color:var(--soft);font-size:13px;margin:0}
 .note{margin:0 0 12px;padding:8px;background:var(--mark)}
-.note a,.hits a{margin-right:8px}
+.form a,.note a,.hits a{margin-right:8px}
 .quiet{padding:4px 0;border:0;color:var(--accent);text-decoration:underline}
 pre,table{display:block;overflow-x:auto}
 table{border-collapse:collapse;font-size:14px}
@@ -68,7 +68,8 @@ th,td{min-width:5em;padding:8px;border-bottom:1px solid var(--line);text-align:l
 .ask,.foot,.hits li{padding:10px 0;border-top:1px solid var(--line)}
 .hits{list-style:none;margin:0;padding:0}
 .hits a{font-weight:600;text-decoration:none}
-mark,.badge{background:var(--mark);color:var(--ink);padding:1px 4px;border-radius:6px}
+mark,.badge{background:var(--mark);color:var(--ink)}
+.badge{margin-left:8px;padding:1px 8px}
 .unseen{position:absolute;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media (max-width:479.98px){
   [aria-modal].panel{inset:0;min-width:100%;min-height:100%;border:0;border-radius:0;padding-top:env(safe-area-inset-top)}
@@ -125,7 +126,7 @@ function newTab(href, words, attributes) {
 }
 
 function button(words, click, style) {
-  return el("button", { type: "button", class: style, click }, words);
+  return el("button", { class: style, click }, words);
 }
 
 function field(words, more, tag = "input") {
@@ -310,7 +311,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   label = label || LABELS[lang];
   const silent = mode === "headless";
-  const launch = el("button", { class: "launch", part: "button", type: "button", "aria-haspopup": "dialog", click: toggle, hidden: silent }, label);
+  const launch = el("button", { class: "launch", part: "button", "aria-haspopup": "dialog", click: toggle, hidden: silent }, label);
   const root = el("div", { class: `root ${anchor ? "inline" : position} ${size}`, lang, role: anchor ? "search" : "region", "aria-label": label, "data-theme": theme }, !anchor && launch);
   if (zIndex) root.style.setProperty("--z", zIndex);
   const host = anchor || document.createElement("zhida-help");
@@ -751,7 +752,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     const act = (action, more) => () => post(`${path}/${action}`, { details: words.value, contact: contact.value, ...more }).then(again, (error) => wrong(error));
     function wrong(error, name = "") {
       const why = trouble(error);
-      problem.append(el("p", {}, why.includes(name) ? why : `${name}: ${why}`));
+      problem.append(noteOf(why.includes(name) ? why : `${name}: ${why}`));
     }
     function fileOf(file) {
       const line = el("li", {}, newTab(file.url, file.name), !over && button(t("移除"), () => {
@@ -765,7 +766,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
       for (const file of picker.files) {
         same(me);
         const data = new FormData(), line = el("li", {}, t("正在上传 {0}", file.name));
-        data.append("file", file, file.name);
+        data.append("file", file);
         files.append(line);
         await call(`${path}/files`, { body: data }).then((stored) => {
           files.append(fileOf(stored.file));

@@ -151,7 +151,7 @@ def test_a_token_that_is_not_taken_is_told_to_the_person_and_in_the_console(site
 )
 def test_why_a_page_is_refused_stands_in_its_console(site, application, developer, name, told):
     embed(application, site, name)
-    expect(ask(developer, application, "发票查验失败")).to_contain_text("暂时连不上帮助中心")
+    expect(ask(developer, application, "发票查验失败")).to_contain_text("这个页面还不能用帮助中心")
     expected = told.format(application.origin)
     for _ in range(100):
         if any(expected in line for line in developer.complaints):

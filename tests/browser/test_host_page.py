@@ -185,7 +185,7 @@ def watched(people, site):
     return person
 
 
-LISTED = ("href", "src", "alt", "title", "start", "colspan", "rowspan", "class", "target", "rel", "tabindex", "role", "type", "aria-label", "part", "data-here")
+LISTED = ("href", "src", "alt", "title", "start", "colspan", "rowspan", "class", "target", "rel", "tabindex", "role", "type", "aria-label", "part", "lang")
 FOREIGN = """listed => [...document.querySelector('zhida-help').shadowRoot.querySelectorAll('.body *')].flatMap((one) => [...one.attributes]
   .filter(({ name, value }) => !listed.includes(name) || (/^(href|src)$/.test(name) && !/^(https?|mailto|tel):/.test(value)))
   .map(({ name, value }) => `${one.localName} ${name}=${value}`.slice(0, 100)))"""

@@ -49,6 +49,12 @@ def api(person):
     return [request for request in person.requests if re.search(r"/api/v1/|/widget/texts", request.url)]
 
 
+def ticket_of(person):
+    """Return the address of the last ticket that was opened."""
+    token = re.search(r"/api/v1/tickets/([^/?]+)", next(one.url for one in reversed(person.requests) if re.search(r"/api/v1/tickets/\w", one.url)))[1]
+    return f"/t/{token}"
+
+
 def search(person, text):
     person.box.fill(text)
     expect(person.panel.locator(".foot, .hits").first).to_be_visible()
@@ -135,6 +141,30 @@ def test_an_article_s_contents_lead_to_its_sections_and_its_pictures_are_shown_l
     expect(person.panel).to_be_visible()
 
 
+def test_pictures_come_by_the_address_that_the_server_signed_and_by_a_new_one_when_the_article_is_opened_again(at, site):
+    person = at()
+    passes, shown = iter(("first", "second")), []
+    dot = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
+    person.page.route(
+        "**/picture.gif?*", lambda route: (shown.append(route.request.url.partition("?")[2]), route.fulfill(content_type="image/gif", body=dot))[1]
+    )
+
+    def article(route):
+        html = f'<p>图</p><img src="{site.url}/picture.gif?pass={next(passes)}&amp;v=1" alt="图" onerror="x">'
+        section = {"anchor": "", "heading": "", "level": 1, "html": html}
+        route.fulfill(json={"article": "a/b", "title": "图", "url": f"{site.url}/a/a/b", "sections": [section], "contents": []})
+
+    person.page.route("**/api/v1/articles/**", article)
+    person.launch.click()
+    search(person, "发票查验失败")
+    for number in (1, 2):
+        person.panel.get_by_role("link", name="打开全文").first.click()
+        expect(person.panel.locator("img")).to_have_js_property("complete", value=True)
+        assert len(shown) == number
+        person.panel.get_by_role("button", name="返回").click()
+    assert shown == ["pass=first&v=1", "pass=second&v=1"]
+
+
 def test_why_something_did_not_help_can_be_said(at):
     person = at()
     person.launch.click()
@@ -208,6 +238,54 @@ def test_a_file_may_take_longer_to_send_than_an_answer_to_come(at):
     person.page.wait_for_timeout(200)
     held[0].continue_()
     expect(person.panel.get_by_role("link", name="照片.txt")).to_be_visible()
+
+
+def test_a_question_s_files_and_its_end_are_in_its_asker_s_hands_inside_the_panel(at, people, site):
+    person, agent = at(), people()
+    person.launch.click()
+    person.box.fill("一楼饮水机不出热水找谁")
+    person.box.press("Enter")
+    receipt = person.panel.locator(".note").first
+    expect(receipt).to_contain_text("前回复")
+    number = re.search(r"T-(\d+)", receipt.inner_text())[1]
+    person.panel.get_by_role("link", name="补充说明").click()
+    held = []
+    person.page.route("**/files", lambda route: held.append(route))  # noqa: PLW0108 - a method of a list cannot be told apart
+    files = person.panel.locator("input[type=file]")
+    with person.page.expect_request("**/files"):
+        files.set_input_files({"name": "照片.txt", "mimeType": "text/plain", "buffer": "不热".encode()})
+    expect(person.panel.get_by_text("正在上传 照片.txt")).to_be_visible()
+    person.page.wait_for_timeout(100)
+    held.pop().continue_()
+    expect(person.panel.get_by_role("link", name="照片.txt")).to_be_visible()
+    with person.page.expect_request("**/files"):
+        files.set_input_files({"name": "断线.txt", "mimeType": "text/plain", "buffer": b"x"})
+    expect(person.panel.get_by_text("正在上传 断线.txt")).to_be_visible()
+    person.page.wait_for_timeout(100)
+    held.pop().abort("connectionreset")
+    expect(person.panel.get_by_role("alert")).to_contain_text("断线.txt: 暂时连不上帮助中心")
+    expect(person.panel.get_by_text("正在上传")).to_have_count(0)
+    person.panel.get_by_role("button", name="移除").click()
+    expect(person.panel.get_by_role("link", name="照片.txt")).to_have_count(0)
+    person.panel.get_by_role("button", name="撤销", exact=True).click()
+    person.panel.get_by_role("button", name="恢复").click()
+    expect(person.panel.get_by_role("button", name="保存")).to_be_visible()
+
+    sign_in(agent, site)
+    agent.page.goto(f"{site.url}/desk/{number}")
+    agent.page.locator("#body").fill("温控开关在背面，打开就好。")
+    agent.page.locator("[data-send]").click()
+    expect(agent.page.locator("#timeline")).to_contain_text("温控开关在背面")
+
+    person.panel.get_by_role("button", name="返回").click()
+    person.panel.get_by_role("button", name="我的提问").click()
+    person.panel.locator(".hits a").first.click()
+    person.panel.get_by_role("button", name="已解决").click()
+    person.panel.get_by_role("button", name="有帮助", exact=True).click()
+    expect(person.panel.locator(".ask")).to_contain_text("谢谢")
+    told = person.page.evaluate("url => fetch(url.replace('/t/', '/api/v1/tickets/')).then((answer) => answer.json())", ticket_of(person))
+    assert (told["satisfaction"], told["state"]) == (4, "confirmed")
+    forgive(person)
 
 
 def test_a_question_is_taken_back_in_its_receipt(at):

@@ -133,5 +133,5 @@ def test_the_documented_policy_is_all_that_a_strict_page_adds(people, site):
     person.page.locator("zhida-help").get_by_role("button", name="帮助").click()
     panel = person.page.locator("zhida-help").get_by_role("dialog")
     panel.locator("input").first.fill("发票查验失败")
-    expect(panel.locator(".text p, .text li").first).to_be_visible()
+    expect(panel.locator("section p, section li").first).to_be_visible()
     assert panel.evaluate("panel => getComputedStyle(panel).position") == "fixed"

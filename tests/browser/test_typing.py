@@ -330,10 +330,10 @@ def test_the_widget_makes_its_trusted_types_policy_once(people, site):
     asker.page.get_by_role("button", name="帮助").click()
     box = asker.page.get_by_role("dialog").locator("input").first
     box.fill("发票查验失败")
-    expect(asker.page.get_by_role("dialog").locator(".text p, .text li").first).to_be_visible()
+    expect(asker.page.get_by_role("dialog").locator("section p, section li").first).to_be_visible()
     box.fill("审批一直不动")
     expect(asker.page.get_by_role("dialog").locator("h2")).to_contain_text("审批")
-    expect(asker.page.get_by_role("dialog").locator(".text p, .text li").first).to_be_visible()
+    expect(asker.page.get_by_role("dialog").locator("section p, section li").first).to_be_visible()
     expect(asker.page.get_by_role("dialog").locator(".hits mark").first).to_be_visible()
 
 

@@ -64,7 +64,7 @@ class AskerLetters:
         return self._replied(share, event, proven=proven)
 
     def _received(self, share: Follower, now: datetime, *, proven: bool) -> Content:
-        others = share.ticket.waiting - 1
+        others = shares.others_waiting(share)
         expected = countdown.expected(share, self._policies, now, asked=False)
         stranger = () if proven else (f"这不是你提的？点最下面的“{_LEAVE_ALL}”，就不会再收到。",)
         asked = f"你的提问“{quoted(share.wording)}”" if proven else "你的提问"

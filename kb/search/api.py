@@ -14,7 +14,7 @@ from kb.search import contract
 from kb.search.answer import answer, as_json
 from kb.search.answerability import Verdict
 from kb.search.intents import Trigger
-from kb.tickets import countdown
+from kb.tickets import countdown, progress
 from kb.tickets.intake import Finished, record
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
     from sqlalchemy.orm import Session
 
-    from indexer.published import Published
+    from indexer.published import Audience, Published
     from kb.search.answer import Answer
     from kb.services import Services
     from kb.tickets.countdown import Expected
@@ -71,7 +71,7 @@ def blueprint(services: Services) -> Blueprint:
             rank=_rank(data.get("rank")),
             staff=visitor().working,
             reply=services.public_replies.matching(published, query, visitor().audience, named_site()),
-            audience=visitor().audience if visitor().site else EVERYONE,
+            audience=readers(),
             source=anonymous_source(services),
         )
         with once(services, finished.person) as turn:
@@ -80,7 +80,7 @@ def blueprint(services: Services) -> Blueprint:
 
             def told(session: Session, receipt: Receipt) -> tuple[dict[str, Any], int]:
                 expected = countdown.of_receipt(session, receipt.token, services.policies, services.now())
-                return receipt_json(receipt, expected, services.config.base_url), 201 if receipt.new else 200
+                return receipt_json(receipt, expected, published, services.config.base_url), 201 if receipt.new else 200
 
             def keep(session: Session, receipt: Receipt) -> None:
                 turn.keep(session, *told(session, receipt))
@@ -123,11 +123,29 @@ def asked_answer(published: Published, *, limit: int = 10) -> Answer:
     return answer(published, clean(request.args.get("q", "")), limit=limit, module=module, audience=visitor().audience, typing=typing)
 
 
-def receipt_json(receipt: Receipt, expected: Expected | None, base_url: str) -> dict[str, Any]:
+def receipt_json(receipt: Receipt, expected: Expected | None, published: Published, base_url: str) -> dict[str, Any]:
     """Return what became of a question, and what its person may expect, in the form of the contract."""
-    ticket = None if receipt.number is None else {"number": receipt.number, "url": f"{base_url}/t/{receipt.token}", "followers": receipt.followers}
+    given = receipt.answer
+    answered = (
+        {"words": said(progress.ANSWERED), "text": given.text, "at": given.at.isoformat(), **article_json(published, given.article, base_url)}
+        if given
+        else None
+    )
+    counted = {"followers": receipt.followers, "others": receipt.others}
+    ticket = None if receipt.number is None else {"number": receipt.number, "url": f"{base_url}/t/{receipt.token}", **counted, "answer": answered}
     body: dict[str, Any] = {"verdict": receipt.verdict.value, "ticket": ticket} | ({"expected": expected.as_json()} if expected else {})
     return body | {"limited": True} if receipt.limited else body
+
+
+def readers() -> Audience:
+    """Return for whom answers are: what a site shows to this person; on our own pages what everybody may read, also for agents who look."""
+    return visitor().audience if visitor().site else EVERYONE
+
+
+def article_json(published: Published, id_: str, base_url: str) -> dict[str, str | None]:
+    """Return the article of a reply as far as askers may read it."""
+    readable = published.article(id_, readers()) is not None
+    return {"article": id_ if readable else "", "url": f"{base_url}/a/{id_}" if readable else None}
 
 
 def _reply_json(reply: Reply) -> dict[str, Any]:

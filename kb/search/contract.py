@@ -43,7 +43,19 @@ TICKET_OF_RECEIPT = record(
     {
         "number": number("People call it T-<number>."),
         "url": text("The page of this person alone: whoever has this address can open it."),
-        "followers": number("How many people ask this, this one included."),
+        "followers": number("How many people have asked this, this one included, whether they still wait or not."),
+        "others": number("How many people wait for it now besides this one."),
+        "answer": maybe(
+            record(
+                {
+                    "words": text("That there is one, in words."),
+                    "text": text("What an agent last answered; empty when it is the article alone."),
+                    "at": moment("When."),
+                    "article": text("module/slug, empty without one."),
+                    "url": maybe(text("Where people read the article.")),
+                }
+            )
+        ),
     }
 )
 EXPECTED = record({"what": text("reply or solution"), "at": maybe(moment("By when.")), "late": flag("That has passed."), "words": text("In words.")})

@@ -98,13 +98,16 @@ function announce() {
 // Builds templates/search/receipt.html from the API's answer: where cookies are blocked the results page cannot know whose question it was.
 function receiptOf({ verdict, ticket, expected }, intent_id) {
   const path = new URL(ticket.url, location.href).pathname;
-  const others = ticket.followers > 1 ? `另有 ${ticket.followers - 1} 位同事在等同一个答案。` : "";
-  const words = make("p", {}, `${others}${expected ? `${expected.words}。` : ""}有人回复后，这里和“我的提问”会提醒你。`);
+  const { answer } = ticket;
+  const others = ticket.others > 0 ? `另有 ${ticket.others} 位同事在等${answer ? "" : "同一个答案"}。` : "";
+  const next = answer ? "你的问题也已记下，有新的回复会提醒你。" : `${expected ? `${expected.words}。` : ""}有人回复后，这里和“我的提问”会提醒你。`;
+  const words = make("p", {}, others + next);
   const undo = make("button", { className: "link", type: "button" }, "撤销");
-  const actions = make("div", { className: "actions" }, make("a", { href: `${path}#details` }, "补充说明"), undo);
+  const actions = make("div", { className: "actions" }, make("a", { href: answer ? path : `${path}#details` }, answer ? "已解决，或者仍未解决" : "补充说明"), undo);
   undo.onclick = () => withdraw(words, actions, path.split("/").pop(), intent_id);
-  const title = `${verdict === "unanswered" ? "还没有答案，" : ""}已替你记下（T-${ticket.number}）`;
-  return make("section", { className: "receipt" }, make("h2", { className: "plain" }, title), words, actions);
+  const title = answer ? answer.words : `${verdict === "unanswered" ? "还没有答案，" : ""}已替你记下`;
+  const given = answer ? [answer.text && make("p", { className: "text" }, answer.text), answer.url && make("p", {}, make("a", { href: answer.url }, "看这篇文章"))] : [];
+  return make("section", { className: "receipt" }, make("h2", { className: "plain" }, `${title}（T-${ticket.number}）`), ...given.filter(Boolean), words, actions);
 }
 
 // Takes a question back where its receipt stands, and offers it again in the same place.

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify, request
 
-from indexer.published import EVERYONE
 from kb.accounts.identity import is_subject, subject_of
 from kb.db import MAX_ID
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.search.answerability import Verdict
-from kb.search.api import receipt_json
+from kb.search.api import article_json, readers, receipt_json
 from kb.search.intents import Trigger
 from kb.tickets import contract, countdown, progress, shares
 from kb.tickets.intake import Finished, record
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
     from sqlalchemy.orm import Session
 
-    from indexer.published import Audience, Published
+    from indexer.published import Published
     from kb.services import Services
     from kb.tickets.countdown import Expected
     from kb.tickets.intake import Receipt
@@ -142,7 +141,7 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
                 if receipt.number is not None and (details or contact):
                     shares.add_details(shares.share(session, receipt.token), details, contact or None, services.now())
                 expected = countdown.of_receipt(session, receipt.token, services.policies, services.now())
-                told.append(_opened(receipt, expected, services.config.base_url))
+                told.append(_opened(receipt, expected, published, services.config.base_url))
                 turn.keep(session, *told[0])
 
             finished = Finished(
@@ -152,7 +151,7 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
                 person=person,
                 staff=visitor().working,
                 reply=services.public_replies.matching(published, question, visitor().audience, named_site()),
-                audience=_readers(),
+                audience=readers(),
                 source=anonymous_source(services),
             )
             record(services.db, published, finished, services.now(), services.config.tickets_per_hour, add, services.crowd)
@@ -235,11 +234,6 @@ def _state() -> str:
     return state
 
 
-def _readers() -> Audience:
-    """Return for whom answers are: what a site shows to this person; on our own pages what everybody may read, also for agents who look."""
-    return visitor().audience if visitor().site else EVERYONE
-
-
 def _line(line: Line, base_url: str) -> dict[str, Any]:
     share = line.share
     return {
@@ -261,8 +255,8 @@ def _details(data: dict[str, Any]) -> str:
     return "\n\n".join(filter(None, [details.strip(), f"提问时在：{context}" if context else ""]))
 
 
-def _opened(receipt: Receipt, expected: Expected | None, base_url: str) -> tuple[dict[str, Any], int]:
-    body = receipt_json(receipt, expected, base_url)
+def _opened(receipt: Receipt, expected: Expected | None, published: Published, base_url: str) -> tuple[dict[str, Any], int]:
+    body = receipt_json(receipt, expected, published, base_url)
     if receipt.number is None:
         return body, 200
     return body | {"ticket": body["ticket"] | {"token": receipt.token}}, 201
@@ -292,6 +286,7 @@ def _told(mine: Follower, token: str, published: Published, base_url: str) -> di
         "words": said(way.words),
         "question": mine.wording,
         "followers": ticket.people,
+        "others": shares.others_waiting(mine),
         "opened_at": ticket.opened_at.isoformat(),
         "joined_at": mine.joined_at.isoformat(),
         "withdrawn": mine.withdrawn_at is not None,
@@ -309,7 +304,7 @@ def _told(mine: Follower, token: str, published: Published, base_url: str) -> di
         ],
         "asked": way.question.text if way.question else None,
         "replies": [
-            {"at": entry.at.isoformat(), "text": entry.text, **_article(published, entry.article, base_url)} for entry in way.thread if entry.kind in NEWS
+            {"at": entry.at.isoformat(), "text": entry.text, **article_json(published, entry.article, base_url)} for entry in way.thread if entry.kind in NEWS
         ],
         "thread": [_entry(entry, published, base_url) for entry in way.thread],
         "files": [_file(one, token, base_url) for one in mine.files],
@@ -321,15 +316,9 @@ def _told(mine: Follower, token: str, published: Published, base_url: str) -> di
 
 def _entry(entry: Entry, published: Published, base_url: str) -> dict[str, Any]:
     said = {"at": entry.at.isoformat(), "kind": entry.kind.value, "by": entry.by, "text": entry.text, "forgotten": entry.forgotten, "files": list(entry.files)}
-    return said | _article(published, entry.article, base_url)
+    return said | article_json(published, entry.article, base_url)
 
 
 def _file(one: Attachment, token: str, base_url: str) -> dict[str, Any]:
     url = f"{base_url}/t/{token}/files/{one.id}"
     return {"id": one.id, "name": one.name, "size": one.size, "media_type": one.media_type, "at": one.at.isoformat(), "url": url}
-
-
-def _article(published: Published, id_: str, base_url: str) -> dict[str, str | None]:
-    """Return the article of a reply as far as askers may read it."""
-    readable = published.article(id_, _readers()) is not None
-    return {"article": id_ if readable else "", "url": f"{base_url}/a/{id_}" if readable else None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -25,7 +25,6 @@ from kb.tickets.models import Follower, PublicReply, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -63,15 +62,28 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """An answer that stood in a ticket when somebody came: its words, its article, or both."""
+
+    text: str
+    article: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a question. `followers` counts people, this one included, `waiting` those of them who saw a receipt; `number` is None without a ticket."""
+    """What became of a question. `followers` counts all people who asked, this one included; `others` those who wait now besides this one.
+
+    `number` is None without a ticket. `answer`: what an agent has answered in it already, as far as this person may read it.
+    """
 
     verdict: Verdict
     new: bool
     number: int | None = None
     token: str = ""
     followers: int = 0
-    waiting: int = 0
+    others: int = 0
+    answer: Given | None = None
     limited: bool = False
 
 
@@ -311,7 +323,10 @@ def _receipt(session: Session, intent: Intent, *, new: bool) -> Receipt:
     mine = shares.of(session, ticket, intent.person) if ticket else None
     if intent.limited or ticket is None or mine is None or mine.withdrawn_at is not None:
         return Receipt(Verdict(intent.verdict), new=new, limited=intent.limited)
-    return Receipt(Verdict(intent.verdict), new=new, number=ticket.number, token=mine.token, followers=ticket.people, waiting=ticket.waiting)
+    said = shares.answer(mine)
+    given = Given(said.text, said.article, said.at) if said is not None else None
+    others = shares.others_waiting(mine)
+    return Receipt(Verdict(intent.verdict), new, ticket.number, mine.token, followers=ticket.people, others=others, answer=given)
 
 
 def receipt_of(db: Database, intent_id: str, person: str) -> Receipt | None:

@@ -199,6 +199,8 @@ def _page(
             expected=countdown.expected(mine, services.policies, services.now(), asked=way.question is not None),
             last=max((entry.id for entry in way.thread), default=0),
             done=shares.done(mine),
+            others=shares.others_waiting(mine) if mine.ticket.open else mine.ticket.people - 1,
+            answered=shares.answer(mine) is not None,
             files={one.id: one for one in mine.files},
             most_files=attachments.MAX_FILES,
             told=shares.told(mine),

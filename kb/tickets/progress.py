@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+ANSWERED = "客服已有答复"
+"""What somebody reads who comes into a question that an agent has answered."""
 RESTORABLE = timedelta(minutes=10)
 """How long the list of a person's questions offers those that they took back."""
 

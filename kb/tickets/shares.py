@@ -28,6 +28,8 @@ MAX_CONTACT = 200
 MAX_WORD = 1000
 """Characters of what a person adds to their satisfaction."""
 SATISFACTION = range(1, 6)
+STILL_UNSOLVED = "仍未解决"
+"""What an agent reads of somebody who said no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,18 @@ def others_untold(follower: Follower) -> bool:
     return session.scalar(select(Follower.id).where(*waits, ~heard.exists()).limit(1)) is not None
 
 
+def others_waiting(follower: Follower) -> int:
+    """Return how many people wait in a person's ticket now, this person not among them."""
+    return follower.ticket.waiting - int(follower.waiting and follower.withdrawn_at is None)
+
+
+def answer(follower: Follower) -> TicketEvent | None:
+    """Return what an agent last answered that this person may read, be it to all before they came; None without one. What was asked back answers nothing."""
+    answers = TicketEvent.kind.in_([Kind.REPLIED.value, Kind.RESOLVED.value])
+    query = select(TicketEvent).where(_readable(follower), answers).order_by(TicketEvent.id.desc()).limit(1)
+    return history.session_of(follower.ticket).scalar(query.options(joinedload(TicketEvent.detail)))
+
+
 def has_told(follower: Follower) -> bool:
     """Tell whether a person added something of their own, which belongs to these words and no others."""
     return bool(follower.details or follower.contact or follower.files)
@@ -219,13 +233,13 @@ def confirm(follower: Follower, now: datetime) -> None:
 def settle(follower: Follower, now: datetime) -> None:
     """Let an asker say of an open ticket that what they were told is enough: they wait no longer, and the ticket ends when nobody does.
 
-    On a ticket that has ended it is `confirm`. Raises ConflictError without a share or before anything was said to this person.
+    On a ticket that has ended it is `confirm`. Raises ConflictError without a share or before there was anything for this person to read.
     """
     require_share(follower)
     ticket = follower.ticket
     if not ticket.open:
         return confirm(follower, now)
-    if not told(follower):
+    if not told(follower) and answer(follower) is None:
         raise ConflictError("客服还没有回复。如果不需要答案了，请点“撤销这个提问”。")
     if not done(follower):
         _be_done(follower, now)
@@ -269,7 +283,9 @@ def rate(follower: Follower, satisfaction: int, word: str, now: datetime) -> Non
 
 
 def reopen(follower: Follower, why: str, now: datetime) -> None:
-    """Let an asker say that the answer did not help. Their reason goes to the agents. Does nothing while it is open.
+    """Let an asker say that the answer did not help. Their reason goes to the agents; without one these read that it did not.
+
+    Of an open ticket that nobody has answered yet only a reason says anything.
 
     Raises ConflictError without a share, or when the ticket was closed as spam or by its last share.
     """
@@ -278,7 +294,7 @@ def reopen(follower: Follower, why: str, now: datetime) -> None:
     if ticket.open:
         follower.confirmed_at = None
         wait(follower, now)
-        return add_details(follower, why, None, now)
+        return add_details(follower, why or (STILL_UNSOLVED if answer(follower) is not None else ""), None, now)
     if ticket.closed_as not in {"", "expired"}:
         raise ConflictError("这个提问已经关闭，不能重新打开。请再搜索一次，把问题重新记下。")
     if len(why) > MAX_TEXT:

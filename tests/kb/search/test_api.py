@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from kb.tickets import lifecycle
+
 HIT_KEYS = {"article", "anchor", "title", "heading", "module", "url", "snippet"}
 QUESTIONS = {
     "发票查验失败": "answered",
@@ -174,9 +176,36 @@ def test_an_intent_is_created_once_and_then_repeated(asker):
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json == again.json
     assert set(first.json) == {"verdict", "ticket", "expected"}
-    assert set(first.json["ticket"]) == {"number", "url", "followers"}
+    assert set(first.json["ticket"]) == {"number", "url", "followers", "others", "answer"}
     assert first.json["ticket"]["url"].startswith("http://localhost/t/")
     assert (first.json["verdict"], first.json["ticket"]["followers"]) == ("unanswered", 1)
+
+
+def test_a_receipt_counts_those_who_wait_besides_its_person_and_not_those_for_whom_it_is_solved(asker, second_asker, browser, agent_does):
+    first = asker.ask("打印机卡纸怎么处理").json["ticket"]
+    assert (first["followers"], first["others"], first["answer"]) == (1, 0, None)
+    second_asker.ask("打印机卡纸怎么处理")
+    agent_does(lifecycle.reply, body="请联系行政。")
+    asker.post(f"/api/v1/tickets/{first['url'].rpartition('/')[2]}/settle", json={})
+    third = browser().ask("打印机卡纸怎么处理").json["ticket"]
+    assert (third["followers"], third["others"]) == (3, 1)
+
+
+def test_who_comes_after_an_answer_gets_it_with_the_receipt(asker, second_asker, browser, agent_does, ticket):
+    agent_does(lifecycle.reply, body="只给你：换一台。", to=ticket["token"])
+    assert second_asker.ask("打印机卡纸怎么处理").json["ticket"]["answer"] is None, "what was said to one person is theirs"
+    agent_does(lifecycle.resolve, article="mobile/no-notifications", body="重启打印机。")
+    asker.post(f"/api/v1/tickets/{ticket['token']}/reopen", json={})
+    agent_does(lifecycle.ask, body="哪一台？")
+    third = browser()
+    answer = third.ask("打印机卡纸怎么处理").json["ticket"]["answer"]
+    assert {name: answer[name] for name in ("words", "text", "article", "url")} == {
+        "words": "客服已有答复",
+        "text": "重启打印机。",
+        "article": "mobile/no-notifications",
+        "url": "http://localhost/a/mobile/no-notifications",
+    }
+    assert third.post("/api/v1/tickets", json={"question": "打印机卡纸怎么处理"}).json["ticket"]["answer"] == answer
 
 
 def test_whoever_is_given_a_receipt_is_told_what_to_expect_in_the_words_of_their_page(asker):

@@ -351,15 +351,36 @@ def test_who_is_helped_by_a_reply_waits_no_longer_and_the_last_one_ends_the_tick
     assert "已结束" in asker.page("/mine").text
 
 
-def test_who_joins_after_a_reply_finds_no_news_and_may_take_it_back(asker, second_asker, agent_does, ticket, clock):
+def test_who_joins_after_a_reply_finds_no_news_and_may_take_it_back_or_say_that_it_helps(asker, second_asker, agent_does, ticket, clock):
     clock.forward(minutes=5)
     agent_does(lifecycle.reply, body="在修")
     clock.forward(minutes=5)
     other = second_asker.ask("打印机卡纸怎么处理").json["ticket"]["url"].removeprefix("http://localhost")
     assert "新回复" not in second_asker.page("/mine").text
-    assert "这样就解决了" not in second_asker.get(other).text
     second_asker.submit(other, f"{other}/withdraw")
     assert "你已撤销" in second_asker.get(other).text
+    second_asker.submit(other, f"{other}/rejoin")
+    second_asker.submit(other, f"{other}/settle")
+    assert "你已确认解决" in second_asker.get(other).text
+
+
+def test_who_asks_what_was_answered_reads_the_answer_and_says_whether_it_helped(asker, second_asker, agent, agent_does, ticket):
+    agent_does(lifecycle.resolve, body="重启打印机。")
+    asker.submit(ticket["path"], f"{ticket['path']}/reopen")
+    asked = second_asker.submit("/", "/search", q="打印机卡纸怎么处理").location
+    page = second_asker.page(asked)
+    receipt = page.text.partition("客服已有答复（T-1001）")[2]
+    assert "重启打印机。" in receipt
+    assert "另有 1 位同事在等。" in receipt
+    assert "还没有答案，已替你记下" not in page.text
+    reopen = next(action for form in page.forms for action in form["actions"] if action.endswith("/reopen"))
+    second_asker.submit(asked, reopen, details="")
+    mine = second_asker.page(reopen.removesuffix("/reopen")).text
+    assert "你补充了" in mine
+    assert "仍未解决" in mine
+    assert "提问人 2 补充说明" in agent.page("/desk/1001").text
+    assert second_asker.submit(asked, reopen.replace("/reopen", "/settle")).status_code == 303
+    assert "你已确认解决" in second_asker.page(reopen.removesuffix("/reopen")).text
 
 
 def test_a_reply_is_new_and_only_what_waits_for_my_word_needs_me(asker, agent_does, ticket, clock):

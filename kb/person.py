@@ -91,6 +91,8 @@ def _share(share: Follower) -> dict[str, Any]:
         "withdrawn_at": share.withdrawn_at.isoformat() if share.withdrawn_at else None,
         "satisfaction": share.satisfaction,
         "contact": share.contact,
+        "site": share.site,
+        "context": share.context,
         "thread": [{"at": entry.at.isoformat(), "kind": entry.kind.value, "by": entry.by, "text": entry.text} for entry in progress.of(share).thread],
         "files": [{"name": one.name, "size": one.size, "digest": one.digest, "at": one.at.isoformat()} for one in share.files],
     }
@@ -125,7 +127,7 @@ def forget(db: Database, files: FileStore, person: str, now: datetime) -> dict[s
         for one in followed:
             session.execute(delete(StoredAnswer).where(StoredAnswer.body.contains(one.token, autoescape=True)))
             one.person, one.token, one.wording, one.contact = f"gone:{secrets.token_hex(8)}", secrets.token_urlsafe(24), "", ""
-            one.waiting = False
+            one.waiting, one.context = False, ""
             history.count_people(one.ticket, now)
         for ticket in theirs:
             if ticket.open:

@@ -15,7 +15,8 @@ from kb.search.answer import answer, as_json
 from kb.search.answerability import Verdict
 from kb.search.intents import Trigger
 from kb.tickets import countdown, progress
-from kb.tickets.intake import Finished, record
+from kb.tickets.intake import MAX_CONTEXT, Finished, record
+from kb.tickets.shares import Place
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
 from kb.web.language import said
@@ -73,6 +74,7 @@ def blueprint(services: Services) -> Blueprint:
             reply=services.public_replies.matching(published, query, visitor().audience, named_site()),
             audience=readers(),
             source=anonymous_source(services),
+            place=Place(named_site(), text_of(data, "context", most=MAX_CONTEXT, required=False)),
         )
         with once(services, finished.person) as turn:
             if turn.stored is not None:

@@ -122,6 +122,7 @@ INTENT = Operation(
             "visitor": text("As the header X-Zhida-Visitor, for who cannot send headers.", most=100),
             "opened": text("The article that was opened.", most=200),
             "rank": number("Its place among the hits.", 1, 1000),
+            "context": text("Where the person was in the host application: a code or a path. Agents read it.", most=200),
         },
         example={"intent_id": "7d0f7c2b3a", "query": "发票查验失败怎么办", "trigger": "enter"},
     ),

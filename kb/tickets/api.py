@@ -17,9 +17,9 @@ from kb.search.answerability import Verdict
 from kb.search.api import article_json, readers, receipt_json
 from kb.search.intents import Trigger
 from kb.tickets import contract, countdown, progress, shares
-from kb.tickets.intake import Finished, record
+from kb.tickets.intake import MAX_CONTEXT, Finished, record
 from kb.tickets.pages import Sent, add_file, perform, remove_file
-from kb.tickets.shares import MAX_CONTACT, MAX_TEXT, MAX_WORD
+from kb.tickets.shares import MAX_CONTACT, MAX_TEXT, MAX_WORD, Place
 from kb.tickets.standing import NEWS, State
 from kb.web import api_keys, idempotency
 from kb.web.forms import clean, json_object, number_arg, text_of
@@ -153,6 +153,7 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
                 reply=services.public_replies.matching(published, question, visitor().audience, named_site()),
                 audience=readers(),
                 source=anonymous_source(services),
+                place=Place(named_site(), text_of(data, "context", most=MAX_CONTEXT, required=False)),
             )
             record(services.db, published, finished, services.now(), services.config.tickets_per_hour, add, services.crowd)
             return jsonify(told[0][0]), told[0][1]
@@ -250,8 +251,8 @@ def _line(line: Line, base_url: str) -> dict[str, Any]:
 
 def _details(data: dict[str, Any]) -> str:
     """Return what a person added to a new question, with where they were."""
-    details = text_of(data, "details", most=MAX_TEXT - 2 * contract.MAX_CONTEXT, required=False)
-    context = " ".join(text_of(data, "context", most=contract.MAX_CONTEXT, required=False).split())
+    details = text_of(data, "details", most=MAX_TEXT - 2 * MAX_CONTEXT, required=False)
+    context = " ".join(text_of(data, "context", most=MAX_CONTEXT, required=False).split())
     return "\n\n".join(filter(None, [details.strip(), f"提问时在：{context}" if context else ""]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kb.files import MAX_NAME
 from kb.reading.contract import CURSOR, NEXT
 from kb.search.contract import EXPECTED, QUESTION, TICKET_OF_RECEIPT, VERDICT
+from kb.tickets.intake import MAX_CONTEXT
 from kb.tickets.progress import Stage
 from kb.tickets.shares import MAX_CONTACT, MAX_TEXT, MAX_WORD
 from kb.tickets.standing import Kind, State
@@ -12,7 +13,6 @@ from kb.web.openapi import OK, Answer, Named, Operation, flag, listed, maybe, mo
 from kb.widget.server_keys import Scope
 
 ACTIONS = ("details", "contact", "withdraw", "rejoin", "confirm", "settle", "reopen", "rate", "seen")
-MAX_CONTEXT = 200
 _STATE = text("Where it stands.", one_of=tuple(State))
 _ARTICLE = {"article": text("module/slug, empty without one."), "url": maybe(text("Where people read it."))}
 _FILE = Named(

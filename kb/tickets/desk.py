@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, jsonify, redirect, render_template, request
+from sqlalchemy import select
 
 from indexer.build import last_outcome
 from indexer.text import folded
@@ -22,6 +23,7 @@ from kb.tickets.triage import CATEGORY_NAMES, PRIORITY_NAMES, Category, Priority
 from kb.web.forms import clean, number_arg
 from kb.web.visitor import signed_in
 from kb.web.wording import state_name
+from kb.widget.models import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -130,6 +132,7 @@ def blueprint(services: Services) -> Blueprint:
                 marks=ESCALATED,
                 views=VIEWS,
                 sorts=SORTS,
+                sites={name: name for name in session.scalars(select(Site.name).order_by(Site.name))},
                 states={state.value: state_name(state) for state in State},
                 categories={kind.value: name for kind, name in CATEGORY_NAMES.items()},
                 priorities={kind.value: name for kind, name in PRIORITY_NAMES.items()},
@@ -178,7 +181,7 @@ def choice_of(address: Mapping[str, str], agent: str) -> Choice:
     asked = {name: clean(value).strip()[:_MAX_TEXT] for name, value in address.items()}
     view = asked.get("view") or View.OPEN
     sort = asked.get("sort") or _usual_sort(view)
-    filters = {name: asked.get(name, "") for name in ("module", "category", "priority", "assignee", "state")}
+    filters = {name: asked.get(name, "") for name in ("module", "category", "priority", "assignee", "state", "site")}
     for known, value in ((View, view), (Sort, sort), (Category, filters["category"]), (Priority, filters["priority"]), (State, filters["state"])):
         if value and value not in set[str](known):
             raise InvalidRequestError("unknown_view", "没有这样的工单列表。请从服务台上方选择。", 404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ MOST_OPEN = 40
 """Entries that stand open at most."""
 EARLIER = 200
 """Events that are folded away; whoever wants still older ones asks for all."""
+CONTEXTS = 2
+"""Places of a host application that are named under a ticket's title; that of each person stands beside them."""
 WORDINGS = 30
 """Wordings that are listed, the most asked first."""
 
@@ -64,6 +67,15 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A site on which people asked, "" for our own pages: how many, and where they were there, the most named first."""
+
+    site: str
+    people: int
+    contexts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """A ticket with all that its page shows. `entries` are in the order of time; of people and wordings there are the first, and how many in all.
 
@@ -86,6 +98,7 @@ class Dossier:
     modules: dict[str, str]
     titles: Mapping[str, str]
     omitted: int
+    origins: list[Origin]
 
     @property
     def recent(self) -> list[Entry]:
@@ -141,7 +154,22 @@ def read(
         modules=modules,
         titles={id_: article.title for id_, article in published.articles.items()},
         omitted=omitted,
+        origins=_origins(session, ticket),
     )
+
+
+def _origins(session: Session, ticket: Ticket) -> list[Origin]:
+    """Return from where a ticket was asked, most people first; nothing when all asked on our own pages."""
+    counted = select(Follower.site, Follower.context, func.count()).where(Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None))
+    people: Counter[str] = Counter()
+    contexts: dict[str, Counter[str]] = {}
+    for site, context, count in session.execute(counted.group_by(Follower.site, Follower.context)):
+        people[site] += count
+        contexts.setdefault(site, Counter()).update({context: count} if context else {})
+    if not any(people):
+        return []
+    listed = sorted(people.items(), key=lambda one: (-one[1], not one[0], one[0]))
+    return [Origin(site, count, tuple(name for name, _ in contexts[site].most_common(CONTEXTS))) for site, count in listed]
 
 
 def people(session: Session, ticket: Ticket, labels: Mapping[int, str] | None = None, *, to: str = "", after: int | None = None) -> list[Person]:

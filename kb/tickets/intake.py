@@ -22,6 +22,7 @@ from kb.search.models import Intent
 from kb.tickets import history, lifecycle, shares, triage
 from kb.tickets.clusters import open_ticket_for, still_right, wording_of
 from kb.tickets.models import Follower, PublicReply, Ticket
+from kb.tickets.shares import HERE, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _ABOUT_IT = 0.5
 """Likelihood that the articles are about the subject from which the hits of an unanswered question tell its module."""
 _VOTERS = 3
+MAX_CONTEXT = 200
+"""Characters of where somebody was in a host application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Finished:
     """A finished question as it came in. `person` is who asks (see kb.web.visitor); staff are counted, never ticketed.
 
     `reply`: the public reply that stands above its hits. `audience`: whom the verdict is for. `source`: what stands for the address of a person whom nobody
-    vouches for, "" where it does not count.
+    vouches for, "" where it does not count. `place`: where they ask, its context as it came.
     """
 
     intent_id: str
@@ -59,6 +62,7 @@ class Finished:
     reply: Reply | None = None
     audience: Audience = EVERYONE
     source: str = ""
+    place: Place = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,9 @@ def record(
             with db.write() as session:
                 then(session, receipt)
         return receipt
-    finished = replace(finished, query=masked(finished.query)[:MAX_QUERY], opened=finished.opened if finished.opened in published.articles else None)
+    place = replace(finished.place, context=masked(" ".join(finished.place.context.split()))[:MAX_CONTEXT])
+    opened = finished.opened if finished.opened in published.articles else None
+    finished = replace(finished, query=masked(finished.query)[:MAX_QUERY], opened=opened, place=place)
     with db.read() as session:  # comparing wordings takes time that nobody else should wait for
         last = _last_intent(session, finished.person, now)
         refined = last.id if last is not None and _refines(last, finished.query, now) else None
@@ -171,7 +177,8 @@ def _record(session: Session, published: Published, said: Answer, finished: Fini
     intent.limited = wants and (finished.staff or (further and (looked.crowded or _over_limit(session, finished.person, now, tickets_per_hour))))
     wanted = wants and not intent.limited
     target = target if wanted else None
-    intent.ticket_number = _move_ticket(session, intent, published, said, looked.wording, target, old, now, wanted=wanted, receipt=finished.trigger.receipt)
+    comes = _Comes(intent, looked.wording, said, finished.place, finished.trigger.receipt)
+    intent.ticket_number = _move_ticket(session, comes, published, target, old, now, wanted=wanted)
     if before is not None and before is not intent:
         before.superseded_by, before.ticket_number = intent.id, None
     session.flush()
@@ -226,20 +233,22 @@ def _settled(ticket: Ticket, share: Follower) -> bool:
     return shares.touched(ticket) or shares.has_told(share) or shares.told(share)
 
 
+@dataclass(frozen=True, slots=True)
+class _Comes:
+    """A person's question on its way into a ticket: what was found for it, where it was asked, and whether its person is given a receipt."""
+
+    intent: Intent
+    wording: Wording
+    said: Answer
+    place: Place
+    receipt: bool
+
+
 def _move_ticket(
-    session: Session,
-    intent: Intent,
-    published: Published,
-    said: Answer,
-    wording: Wording,
-    target: Ticket | None,
-    previous: int | None,
-    now: datetime,
-    *,
-    wanted: bool,
-    receipt: bool,
+    session: Session, comes: _Comes, published: Published, target: Ticket | None, previous: int | None, now: datetime, *, wanted: bool
 ) -> int | None:
     """Bring a person's question into the right ticket and return its number: the one it was in, `target`, a new one, or none."""
+    intent = comes.intent
     old = session.get(Ticket, previous) if previous is not None else None
     share = shares.of(session, old, intent.person) if old is not None else None
     mine = share if share is not None and share.withdrawn_at is None else None
@@ -247,23 +256,22 @@ def _move_ticket(
         settled = _settled(old, mine)
         alone = not settled and shares.alone(old)
         if target is old and mine.wording == intent.query:
-            return _keep(session, old, mine, published, now, receipt=receipt)
+            return _keep(session, old, mine, published, now, receipt=comes.receipt)
         if wanted and target in {None, old} and alone:
-            shares.reword(old, mine, wording, now)
-            history.guess_anew(old, **_guesses(said, intent.query))
-            return _keep(session, old, mine, published, now, receipt=receipt)
+            shares.reword(old, mine, comes.wording, now)
+            history.guess_anew(old, **_guesses(comes.said, intent.query))
+            return _keep(session, old, mine, published, now, receipt=comes.receipt)
         if target is not old and settled:
-            return old.number if not wanted else _join(session, target, intent, wording, published, said, now, receipt=receipt)
+            return old.number if not wanted else _join(session, target, comes, published, now)
         if target is not old:
             shares.withdraw(old, mine, now)
-    return _join(session, target, intent, wording, published, said, now, receipt=receipt or bool(mine and mine.waiting)) if wanted else None
+    return _join(session, target, replace(comes, receipt=comes.receipt or bool(mine and mine.waiting)), published, now) if wanted else None
 
 
-def _join(
-    session: Session, target: Ticket | None, intent: Intent, wording: Wording, published: Published, said: Answer, now: datetime, *, receipt: bool
-) -> int:
-    ticket = target or history.open_ticket(session, intent.query, now, **_guesses(said, intent.query))
-    shares.join(ticket, intent.person, wording, now, receipt=receipt)
+def _join(session: Session, target: Ticket | None, comes: _Comes, published: Published, now: datetime) -> int:
+    query = comes.intent.query
+    ticket = target or history.open_ticket(session, query, now, **_guesses(comes.said, query))
+    shares.join(ticket, comes.intent.person, comes.wording, now, receipt=comes.receipt, place=comes.place)
     _hand_out(session, ticket, published, now)
     return ticket.number
 

@@ -150,11 +150,15 @@ class Follower(Base):
 
     `muted_at`: since when they want no messages about it. `came_from`: where an agent moved it from, as pairs of a ticket's number and the last event
     that this person could read there. `goes_on`: the share in which the person's page goes on, when their ticket was put together with another that they
-    were in already.
+    were in already. `site`: the name of the site on which they asked, "" for our own pages; `context`: where they were there, in the host application's words.
     """
 
     __tablename__ = "followers"
-    __table_args__ = (UniqueConstraint("ticket_number", "person"), Index("ix_followers_person", "person"))
+    __table_args__ = (
+        UniqueConstraint("ticket_number", "person"),
+        Index("ix_followers_person", "person"),
+        Index("ix_followers_site", "site", "ticket_number", sqlite_where=text("site != ''")),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"))
@@ -171,6 +175,8 @@ class Follower(Base):
     muted_at: Mapped[datetime | None] = mapped_column(Moment)
     came_from: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
     goes_on: Mapped[int | None] = mapped_column(ForeignKey("followers.id"))
+    site: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    context: Mapped[str] = mapped_column(String(200), default="", server_default="")
     ticket: Mapped[Ticket] = relationship(back_populates="followers")
     details: Mapped[list[Detail]] = relationship(order_by="Detail.id", viewonly=True)
     files: Mapped[list[Attachment]] = relationship(order_by="Attachment.id")

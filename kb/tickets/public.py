@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from indexer.published import EVERYONE
-from kb.accounts.identity import subject_of
 from kb.tickets.clusters import best_match, reader_of, wording_of
 from kb.tickets.models import Follower, Phrasing, PublicReply, Ticket
 
@@ -37,7 +36,7 @@ _MOST_WORDINGS = 20
 class Reply:
     """A public reply. `module` and `open` are its ticket's: an open one still waits for an answer, so that others may join it. `role`: its author's here.
 
-    `sites`: while nobody has filed the ticket under a module, those whose people wait in it, as far as the site vouches for them.
+    `sites`: while nobody has filed the ticket under a module, those on which people asked it.
     """
 
     id: int
@@ -112,14 +111,13 @@ class PublicReplies:
 
 
 def _sites(session: Session, numbers: Collection[int]) -> dict[int, frozenset[str]]:
-    """Return on which sites tickets were asked by people whom these vouch for."""
+    """Return on which sites those asked who have a share in these tickets."""
     if not numbers:
         return {}
-    vouched = (Follower.person > "s:") & (Follower.person < "s;") & Follower.withdrawn_at.is_(None)
+    asked = (Follower.ticket_number.in_(numbers), Follower.site != "", Follower.withdrawn_at.is_(None))
     found: dict[int, set[str]] = {}
-    for number, person in session.execute(select(Follower.ticket_number, Follower.person).where(Follower.ticket_number.in_(numbers), vouched)):
-        if (subject := subject_of(person)) is not None:
-            found.setdefault(number, set()).add(subject.site)
+    for number, site in session.execute(select(Follower.ticket_number, Follower.site).where(*asked).distinct()):
+        found.setdefault(number, set()).add(site)
     return {number: frozenset(names) for number, names in found.items()}
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import selectinload
 from indexer.text import folded
 from kb.db import Moment
 from kb.errors import InvalidRequestError
-from kb.tickets.models import Phrasing, Ticket
+from kb.tickets.models import Follower, Phrasing, Ticket
 from kb.tickets.standing import State
 from kb.tickets.triage import Priority
 
@@ -69,7 +69,10 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which tickets an agent wants to see. "" in a filter lets everything pass; `words` must all stand in one wording."""
+    """Which tickets an agent wants to see. "" in a filter lets everything pass; `words` must all stand in one wording.
+
+    `site`: somebody asked it there who has not taken it back.
+    """
 
     agent: str
     view: View = View.OPEN
@@ -80,6 +83,7 @@ class Choice:
     priority: str = ""
     assignee: str = ""
     state: str = ""
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,9 @@ def _chosen(query: Select[int], choice: Choice, since: int = 0) -> Select[int]:
     """Return a query of tickets narrowed to a choice, and to numbers above `since`."""
     filters = ("module", "category", "priority", "assignee", "state")
     query = query.where(_in_view(choice.view, choice.agent), *(getattr(Ticket, name) == value for name in filters if (value := getattr(choice, name))))
+    if choice.site:
+        asked_there = select(Follower.ticket_number).where(Follower.site == choice.site, Follower.withdrawn_at.is_(None))
+        query = query.where(Ticket.number.in_(asked_there))
     query = query.where(Ticket.number > since) if since else query
     return query.where(_worded(choice.words, since)) if choice.words else query
 

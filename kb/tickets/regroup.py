@@ -223,6 +223,8 @@ def _wait_too(session: Session, share: Follower, where: Ticket, wording: str, no
         seen_at=share.seen_at,
         contact=share.contact,
         came_from=came_from,
+        site=share.site,
+        context=share.context,
     )
     session.add(new)
     return new, None

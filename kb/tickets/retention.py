@@ -46,7 +46,7 @@ def close_unconfirmed(db: Database, hours: BusinessHours, now: datetime) -> int:
 
 
 def forget(db: Database, files: FileStore, now: datetime) -> int:
-    """Empty details, contacts and files of shares whose ticket ended 90 days ago or longer; return how many texts and files were forgotten.
+    """Empty details, contacts, contexts and files of shares whose ticket ended 90 days ago or longer; return how many texts and files were forgotten.
 
     What stands in a ticket that was merged goes with the one that goes on.
     """
@@ -65,7 +65,8 @@ def forget(db: Database, files: FileStore, now: datetime) -> int:
             due = select(Detail.id).where(Detail.forgotten_at.is_(None), or_(Detail.follower_id.in_(its), Detail.event_id.in_(about))).limit(_BATCH)
             texts = list(session.scalars(due))
             session.execute(update(Detail).where(Detail.id.in_(texts)).values(body="", forgotten_at=now))
-            session.execute(update(Follower).where(Follower.id.in_(its), Follower.contact != "").values(contact=""))
+            kept = or_(Follower.contact != "", Follower.context != "")
+            session.execute(update(Follower).where(Follower.id.in_(its), kept).values(contact="", context=""))
             attached = list(session.scalars(select(Attachment).where(Attachment.follower_id.in_(its)).limit(_BATCH)))
             digests = drop_files(session, attached)
         remove_contents(db, files, digests)

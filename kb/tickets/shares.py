@@ -41,6 +41,17 @@ class Wording:
     terms: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody asks: the name of a site, "" for our own pages, and where they are on it, masked, in the words of the host application."""
+
+    site: str = ""
+    context: str = ""
+
+
+HERE = Place()
+
+
 def share(session: Session, token: str) -> Follower:
     """Return the share that a secret address belongs to; when the person was in two tickets that were put together, that in the one that goes on.
 
@@ -64,8 +75,8 @@ def followers(ticket: Ticket) -> list[Follower]:
     return [follower for follower in ticket.followers if follower.withdrawn_at is None]
 
 
-def join(ticket: Ticket, person: str, wording: Wording, now: datetime, *, receipt: bool) -> Follower:
-    """Give a person a share in a ticket and count their wording; who is in already keeps the same page. A receipt makes them wait."""
+def join(ticket: Ticket, person: str, wording: Wording, now: datetime, *, receipt: bool, place: Place = HERE) -> Follower:
+    """Give a person a share in a ticket and count their wording; who is in already keeps the same page and place. A receipt makes them wait."""
     session = history.session_of(ticket)
     session.flush()
     follower = of(session, ticket, person)
@@ -73,10 +84,11 @@ def join(ticket: Ticket, person: str, wording: Wording, now: datetime, *, receip
     if follower is None:
         token = secrets.token_urlsafe(24)
         follower = Follower(ticket_number=ticket.number, person=person, token=token, wording=wording.text, waiting=receipt, joined_at=now, contact="")
+        follower.site, follower.context = place.site, place.context
         session.add(follower)
     elif follower.withdrawn_at is not None:
         follower.withdrawn_at, follower.joined_at, follower.waiting, follower.wording = None, now, receipt, wording.text
-        follower.goes_on = None
+        follower.goes_on, follower.site, follower.context = None, place.site, place.context
     else:
         follower.waiting = follower.waiting or receipt
     phrasing = _phrasing_of(ticket, wording.text)

@@ -98,6 +98,22 @@ def test_people_their_addresses_and_what_they_told_are_kept(upgraded):
             assert [(event.text, event.body, event.follower.person) for event in added] == [("在三楼", "", "she"), ("不用了", "", "gone")]
 
 
+def test_of_whom_a_site_vouched_for_it_is_known_where_they_asked(tmp_path, now):
+    db = Database(f"sqlite:///{tmp_path / 'kb.sqlite3'}")
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    with db.engine.execution_options(kb_write=True).connect() as connection, connection.begin():
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0001")
+        _tell(connection, 1001, [])
+        connection.execute(text("UPDATE followers SET person = 's:travel:e-7:x' WHERE person = 'she'"))
+    db.upgrade(now)
+    with db.read() as session:
+        found = {one.person: one.site for one in session.scalars(select(Follower))}
+    assert found == {"s:travel:e-7:x": "travel", "he": "", "gone": ""}
+    db.engine.dispose()
+
+
 def test_nobody_reads_what_another_wrote_before_or_why_they_reopened(upgraded):
     with upgraded.read() as session:
         his = shares.share(session, "he-1008")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import secrets
 
 import pytest
@@ -45,6 +46,22 @@ def test_details_contact_and_place_are_kept_for_the_agents(page, agent):
     ask(page, "打印机卡纸怎么处理", HERS, details="三楼的那台", contact="8001", context="print.failed\n<b>")
     desk = agent.get("/desk/1001").text
     assert all(word in desk for word in ("三楼的那台", "8001", "提问时在：print.failed &lt;b&gt;"))
+
+
+def test_agents_read_on_which_site_and_where_on_it_somebody_asked_and_find_it_by_the_site(page, agent, asker, read):
+    asker.ask("咖啡机漏水找谁")
+    sent = {"intent_id": "i1", "query": "打印机卡纸怎么处理", "trigger": "enter", "context": " invoice.upload.failed\n13812345678"}
+    assert page.post("/api/v1/intents", json=sent, headers=HERS).status_code == 201
+    assert "来自 travel （invoice.upload.failed [手机号]）" in agent.page("/desk/1002").text
+    asker.ask("打印机卡纸怎么处理")
+    both = " ".join(re.sub("<[^>]*>", "", agent.get("/desk/1002").text).split())
+    assert "来自 travel 1 人（invoice.upload.failed [手机号]），帮助中心 1 人" in both
+    assert "来自" not in agent.page("/desk/1001").text, "who asks on our own pages asks from nowhere else"
+    found = agent.page("/desk?site=travel")
+    assert [link for link in found.links if link.startswith("/desk/1")] == ["/desk/1002?from=site%3Dtravel"] * 2
+    assert "来自 travel" in found.text
+    assert agent.page("/desk?site=nowhere").text.count("没有符合的工单") == 1
+    assert page.post("/api/v1/intents", json={**sent, "intent_id": "i2", "context": "x" * 201}, headers=HERS).status_code == 400
 
 
 def test_a_list_shows_the_callers_own_questions_and_what_is_new_in_them(page, agent_does):

@@ -338,7 +338,7 @@ def test_a_page_costs_the_same_few_statements_however_many_tickets_there_are(que
     queue_of(*(f"打印机{at}卡纸" for at in range(60)))
     many = asked(services.db, lambda: client.get("/desk")).sql
     assert [sql for sql, _ in many] == [sql for sql, _ in few]
-    assert len(many) <= 7, "the session, news for the agent, the page, the counts, the agents, what could not be sent, whether anybody can be reminded"
+    assert len(many) <= 8, "the session, news for the agent, the page, the counts, the agents, the sites, what could not be sent, whether anybody can be reminded"
     assert len(asked(services.db, lambda: client.get("/desk/counts")).sql) == 2
     assert not any(table in sql for sql, _ in many for table in ("phrasings", "ticket_events.body"))
 

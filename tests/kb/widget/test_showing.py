@@ -9,7 +9,7 @@ import pytest
 from indexer.published import ALL, EVERYONE, Audience
 from kb.search.answer import answer
 from kb.search.answerability import Verdict
-from kb.tickets import history, lifecycle
+from kb.tickets import history, lifecycle, shares
 from kb.tickets.public import PublicReplies
 
 EMPLOYEE = EVERYONE.roles
@@ -124,6 +124,12 @@ def test_a_public_reply_that_nobody_filed_is_seen_where_it_was_asked_and_nowhere
         ticket = history.find(session, number)
         assert ticket.module == ""
         lifecycle.publish(ticket, "known", "打印机都坏了，正在修。", "客服小林", "agent", now, now + timedelta(days=1))
+    assert seen() == {"plain"}
+    nobody = client("/api/v1/intents", "other", {"intent_id": "i3", **question, "visitor": "1" * 32}).json["ticket"]["url"]
+    assert seen() == {"plain", "other"}, "of whom nobody vouches it is known too where they asked"
+    with restricted.db.write() as session:
+        mine = shares.share(session, nobody.rpartition("/")[2])
+        shares.withdraw(mine.ticket, mine, now)
     assert seen() == {"plain"}
     url = client("/api/v1/intents", "pages", {"intent_id": "i2", **question}, sub="e-7").json["ticket"]["url"]
     assert seen() == {"plain", "pages"}

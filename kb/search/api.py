@@ -19,7 +19,7 @@ from kb.tickets.intake import MAX_CONTEXT, Finished, record
 from kb.tickets.shares import Place
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.idempotency import once
-from kb.web.language import said
+from kb.web.language import listed, said
 from kb.web.limits import MAX_URL
 from kb.web.openapi import described
 from kb.web.visitor import anonymous_source, named_site, sender, visitor
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _MAX_QUERY = 50_000
 _MAX_ID = 64
+_MORE = "再多说几个字，比如“发票查验失败”"
 _SUGGESTIONS = 6
 
 
@@ -53,7 +54,7 @@ def blueprint(services: Services) -> Blueprint:
         public = (
             services.public_replies.matching(published, found.question.text, visitor().audience, named_site()) if found.verdict is not Verdict.EMPTY else None
         )
-        body = as_json(found, services.config.base_url)
+        body = as_json(found, services.config.base_url) | {"words": _words_of(found)}
         if "answer" in body:
             body["answer"] = with_passes(body["answer"], published, services.config.secret_key, services.now())
         return jsonify(body | ({"reply": _reply_json(public)} if public else {}))
@@ -135,8 +136,35 @@ def receipt_json(receipt: Receipt, expected: Expected | None, published: Publish
     )
     counted = {"followers": receipt.followers, "others": receipt.others}
     ticket = None if receipt.number is None else {"number": receipt.number, "url": f"{base_url}/t/{receipt.token}", **counted, "answer": answered}
-    body: dict[str, Any] = {"verdict": receipt.verdict.value, "ticket": ticket} | ({"expected": expected.as_json()} if expected else {})
+    body: dict[str, Any] = {"verdict": receipt.verdict.value, "words": _words_of_receipt(receipt), "ticket": ticket}
+    body |= {"expected": expected.as_json()} if expected else {}
     return body | {"limited": True} if receipt.limited else body
+
+
+def _words_of_receipt(receipt: Receipt) -> str:
+    if receipt.limited:
+        return said("这一小时记下的问题太多了，请稍后再试")
+    if receipt.number is None:
+        return said(_MORE if receipt.verdict is Verdict.EMPTY else "谢谢")
+    number = said(f"（T-{receipt.number}）")
+    if receipt.answer:
+        return said(progress.ANSWERED) + number
+    noted = said("还没有答案，已替你记下" if receipt.verdict is Verdict.UNANSWERED else "已替你记下") + number
+    return noted + (said(f"，另有 {receipt.others} 位同事在等") if receipt.others > 0 else "")
+
+
+def _words_of(found: Answer) -> str:
+    """Return what is said above what was found, in the language of the request; "" where that says it all."""
+    empty, missing = found.verdict is Verdict.EMPTY, found.decision.missing
+    if found.unfinished and not found.best and (found.hits or not empty):  # half a word is too early for a verdict
+        return "" if found.hits else said("还没有对得上的，接着输入试试")
+    if empty:
+        return said(_MORE)
+    corrected = f"已按“{found.question.corrected}”搜索" if found.question.corrected else ""
+    if found.verdict is Verdict.ANSWERED or (found.verdict is Verdict.WEAK and corrected and not missing):
+        return said(corrected)
+    nothing = said(corrected, "没有找到完全对应的答案" if found.verdict is Verdict.WEAK else "没有找到答案")
+    return nothing + (said(f"（没有提到：{listed(missing)}）") if missing else "") + (said("，下面的内容可能有关") if found.hits else "")
 
 
 def readers() -> Audience:

@@ -73,7 +73,7 @@ EXPECTED = Named(
 RECEIPT = Named(
     "Receipt",
     record(
-        {"verdict": VERDICT, "ticket": maybe(TICKET_OF_RECEIPT)},
+        {"verdict": VERDICT, "words": text("What became of it, for people."), "ticket": maybe(TICKET_OF_RECEIPT)},
         optional={"expected": EXPECTED, "limited": flag("Counted, but no ticket: this person had as many as an hour allows, or works here.")},
     ),
 )
@@ -83,6 +83,7 @@ _ANSWER = Named(
         {
             "query": text("The question as it was read."),
             "verdict": VERDICT,
+            "words": text("What to say above the hits: the verdict and what was made of the question, for people; empty when the answer says it all."),
             "reason": record({"matched": listed({"type": "string"}), "missing": listed({"type": "string"})}),
             "hits": listed(HIT, "Whatever the verdict, the best first."),
             "corrected": maybe(text("What the question was taken to mean.")),

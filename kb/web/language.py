@@ -18,7 +18,7 @@ from indexer.text import traditional
 from kb.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from flask import Flask
 
@@ -51,6 +51,11 @@ def said(*sentences: str) -> str:
     asked = request.args.get(NAME, OURS) if has_request_context() and request.path.startswith("/api/") else OURS
     language = asked if asked in LANGUAGES else OURS
     return _STOP[language].join(in_language(one, language) for one in sentences if one)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return words of others one after the other, as the language of this request has them."""
+    return (", " if request.args.get(NAME) == ENGLISH else "、").join(words)
 
 
 def in_language(text: str, language: str) -> str:

@@ -40,7 +40,7 @@ def test_every_search_has_the_keys_of_the_contract_and_its_verdict(asker, query)
     answer = asker.get("/api/v1/search", query_string={"q": query})
     body = answer.json
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    assert set(body) - {"answer"} == {"query", "verdict", "reason", "hits", "corrected"}
+    assert set(body) - {"answer"} == {"query", "verdict", "words", "reason", "hits", "corrected"}
     assert body["verdict"] == QUESTIONS[query]
     assert ("answer" in body) == (body["verdict"] == "answered")
     assert body["query"] == query.replace("\0", "")
@@ -175,7 +175,7 @@ def test_an_intent_is_created_once_and_then_repeated(asker):
     again = asker.ask("打印机卡纸怎么处理", intent_id="one")
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json == again.json
-    assert set(first.json) == {"verdict", "ticket", "expected"}
+    assert set(first.json) == {"verdict", "words", "ticket", "expected"}
     assert set(first.json["ticket"]) == {"number", "url", "followers", "others", "answer"}
     assert first.json["ticket"]["url"].startswith("http://localhost/t/")
     assert (first.json["verdict"], first.json["ticket"]["followers"]) == ("unanswered", 1)
@@ -189,6 +189,23 @@ def test_a_receipt_counts_those_who_wait_besides_its_person_and_not_those_for_wh
     asker.post(f"/api/v1/tickets/{first['url'].rpartition('/')[2]}/settle", json={})
     third = browser().ask("打印机卡纸怎么处理").json["ticket"]
     assert (third["followers"], third["others"]) == (3, 1)
+
+
+def test_what_was_found_and_what_became_of_it_is_said_in_words(asker, second_asker, agent_does):
+    def above(query, **more):
+        return asker.get("/api/v1/search", query_string={"q": query, **more}).json["words"]
+
+    assert above("发票查验失败") == ""
+    assert above("怎么办").startswith("再多说几个字")
+    assert above("会议室怎么预订").startswith("没有找到答案")
+    assert above("会议室怎么预订").endswith("，下面的内容可能有关")
+    assert above("xqzwv", typing=1) == "还没有对得上的，接着输入试试"
+    assert above("fapiao chayan shibai") == "已按“发票查验失败”搜索"
+    assert asker.ask("打印机卡纸怎么处理").json["words"] == "还没有答案，已替你记下（T-1001）"
+    assert second_asker.ask("打印机卡纸怎么处理").json["words"] == "还没有答案，已替你记下（T-1001），另有 1 位同事在等"
+    agent_does(lifecycle.reply, body="请联系行政。")
+    assert asker.ask("打印机卡纸怎么处理", intent_id="again").json["words"].startswith("客服已有答复（T-1001）")
+    assert asker.ask("发票查验失败", "unsolved").json["words"].startswith("已替你记下（T-")
 
 
 def test_who_comes_after_an_answer_gets_it_with_the_receipt(asker, second_asker, browser, agent_does, ticket):
@@ -229,7 +246,7 @@ NOISE = ("怎么办", "???", "asdf", "，。！", "👍", "在吗", "\u200b\u202
 @pytest.mark.parametrize("trigger", ["enter", "unsolved", "leave"])
 def test_noise_never_becomes_a_ticket(asker, rows, trigger):
     for noise in NOISE:
-        assert asker.ask(noise, trigger).json == {"verdict": "empty", "ticket": None}, noise
+        assert asker.ask(noise, trigger).json == {"verdict": "empty", "words": "再多说几个字，比如“发票查验失败”", "ticket": None}, noise
     assert rows()["tickets"] == []
 
 
@@ -301,5 +318,5 @@ def test_whoever_asks_too_much_is_counted_and_told_so_but_not_ticketed(services_
 
 def test_staff_are_counted_but_not_ticketed(agent, rows):
     body = agent.ask("打印机卡纸怎么处理").json
-    assert body == {"verdict": "unanswered", "ticket": None, "limited": True}
+    assert body == {"verdict": "unanswered", "words": "这一小时记下的问题太多了，请稍后再试", "ticket": None, "limited": True}
     assert (len(rows()["intents"]), rows()["tickets"]) == (1, [])

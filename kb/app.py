@@ -33,7 +33,7 @@ import kb.widget.frame
 import kb.widget.pages
 from kb.accounts.roles import Right
 from kb.tickets import shares
-from kb.web import api_keys, authorisation, errors, headers, health, language, limits, openapi, origins
+from kb.web import api_keys, authorisation, errors, headers, health, hosts, language, limits, openapi, origins
 from kb.web import visitor as visitors
 from kb.web.wording import ago, day, file_size, moment, public_kind, role_name, state_name
 
@@ -62,6 +62,7 @@ def create_app(services: Services) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies)  # type: ignore[method-assign]
     origins.install(app, services)  # first, so that a registered site can read why it was refused
     limits.install(app, config)  # before all that refuses, so that what is refused is counted too
+    hosts.install(app, config)
     origins.install_refusals(app, services)
     language.install(app)
     api_keys.install(app, services)
@@ -94,7 +95,7 @@ def create_app(services: Services) -> Flask:
     ):
         app.register_blueprint(module.blueprint(services))
     app.register_blueprint(openapi.blueprint(config.base_url))
-    app.register_blueprint(kb.widget.pages.blueprint())
+    app.register_blueprint(kb.widget.pages.blueprint(config.base_url))
     from_mails = kb.notifications.pages.unsubscribing(services)
     csrf.exempt(from_mails)
     app.register_blueprint(from_mails)

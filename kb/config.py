@@ -28,6 +28,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "KB_PORT": ("8000", "Port that `kb serve` listens on"),
     "KB_WORKERS": ("2", "Web processes"),
     "KB_BASE_URL": ("", "Address that people use, for links and cookies; empty: `http://KB_HOST:KB_PORT`"),
+    "KB_HOSTS": (
+        "",
+        "Other names or IP addresses under which people come, separated by commas; those of `KB_BASE_URL`, `KB_HOST` and this machine need not stand here",
+    ),
     "KB_SECRET_KEY": ("", "Signs form tokens; empty: made once and kept in `KB_DATA`. Also `KB_SECRET_KEY_FILE`"),
     "KB_SCORER": ("compiled", "What ranks: `compiled`, or `whoosh`, the engine's own searcher, a thousand times slower"),
     "KB_TICKETS_PER_HOUR": (
@@ -55,6 +59,7 @@ _NAME = r"(?=[a-z0-9.-]{1,253}(?![a-z0-9.-]))[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}
 """A host's name: one with an empty or too long part can be asked of no name server."""
 _HOST = rf"https?://(?:{_NAME}|\[[0-9a-f:]+\])(?::\d{{1,5}})?"
 _ORIGIN = re.compile(_HOST)
+_HOST_NAME = re.compile(rf"{_NAME}|[0-9a-f.]*:[0-9a-f:.]+")
 _ADDRESS = re.compile(_HOST + r"(?:[/?][!-~]*)?")
 _MAIL_HOST = re.compile(rf"{_NAME}|[0-9a-f:.]+")
 _BOTS = {"wecom": 0, "dingtalk": 1, "feishu": 1}
@@ -93,6 +98,7 @@ class Config:
     port: int
     workers: int
     base_url: str
+    hosts: tuple[str, ...]
     secret_key: str
     scorer: Scorer
     tickets_per_hour: int
@@ -123,6 +129,11 @@ class Config:
         """True when people come by https."""
         return self.base_url.startswith("https://")
 
+    @property
+    def known_hosts(self) -> frozenset[str]:
+        """The names and IP addresses under which people come, without ports, in lower case; besides those that this machine has for itself."""
+        return frozenset({urlsplit(self.base_url).hostname or "", self.host.strip("[]").lower(), *self.hosts})
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Config:
         """Read the settings. Raises ConfigError for an unknown or unusable one."""
@@ -147,6 +158,7 @@ class Config:
             port=port,
             workers=_number(values, "KB_WORKERS", 1, 64),
             base_url=base_url,
+            hosts=_hosts(values["KB_HOSTS"]),
             secret_key=values["KB_SECRET_KEY"],
             scorer=scorer,
             tickets_per_hour=_number(values, "KB_TICKETS_PER_HOUR", 1, 1_000_000),
@@ -213,6 +225,14 @@ def _origins(value: str) -> tuple[str, ...]:
         if not _fits(_ORIGIN, origin):
             raise ConfigError(f"KB_WIDGET_ORIGINS holds {origin!r}; an origin is scheme and host, as in https://app.example.com")
     return origins
+
+
+def _hosts(value: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
+    for host in hosts:
+        if not _HOST_NAME.fullmatch(host):
+            raise ConfigError(f"KB_HOSTS holds {host!r}; write names or IP addresses without scheme and port, as in help.example.com, 192.168.1.10")
+    return hosts
 
 
 def _smtp(value: str) -> SmtpServer:

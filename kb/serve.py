@@ -10,6 +10,7 @@ import socket
 import time
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from gunicorn.app.wsgiapp import WSGIApplication
 
@@ -80,6 +81,8 @@ def announce(services: Services) -> None:
     """Print the address and, while there is no administrator, a sign-in link."""
     config = services.config
     say(f"\n  Zhida 知答 is on {config.base_url}")
+    if config.host in {"0.0.0.0", "[::]"} and urlsplit(config.base_url).hostname == config.host.strip("[]") and not config.hosts:  # noqa: S104 - compared only
+        say("  It opens on this machine only: set KB_BASE_URL to the address that people use, such as http://192.168.1.10:8000")
     with services.db.write() as session:
         if not sign_in.has_administrator(session):
             token = sign_in.new_link(session, None, services.now())

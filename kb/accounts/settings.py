@@ -18,6 +18,7 @@ MEANINGS = {
     "KB_PORT": "服务监听的端口",
     "KB_WORKERS": "网页进程的数量",
     "KB_BASE_URL": "大家访问的地址，链接和 Cookie 都用它；空着就是监听的地址和端口",
+    "KB_HOSTS": "大家还会用哪些主机名或 IP 地址访问；KB_BASE_URL 里的和本机的不用写",
     "KB_SECRET_KEY": "给表单签名；空着就自动生成一个，存在 KB_DATA 里",
     "KB_SCORER": "搜索结果由什么排序",
     "KB_TICKETS_PER_HOUR": "一个人一小时最多有几个问题变成工单",

@@ -23,6 +23,7 @@ MOST_LABEL = 20
 """Characters of a label that the page takes."""
 SITE = "SITE"
 """Stands in the copied lines for the name under which a site is registered."""
+_SCRIPT = "/widget/v1.js"
 _BOX = "\n\n<!-- 放在要出现搜索框的地方，可以放几个 -->\n<kb-search></kb-search>"
 
 
@@ -40,12 +41,12 @@ def tag(url: str, options: Mapping[str, str], site: str = "") -> Markup:
     return Markup('<script src="{}" defer{}></script>').format(url, Markup("").join(Markup(' {}="{}"').format(*pair) for pair in attributes.items()))
 
 
-def demo_of(url: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the template of the demo shows for the query of a request."""
+def demo_of(base_url: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the template of the demo shows for the query of a request: the page has its own script, a copy that of `base_url`."""
     options = chosen(given)
     return {
-        "tag": tag(url, options),
-        "snippet": snippet(url, options),
+        "tag": tag(_SCRIPT, options),
+        "snippet": snippet(f"{base_url}{_SCRIPT}", options),
         "options": options,
         "choices": CHOICES,
         "names": NAMES,

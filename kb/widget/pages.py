@@ -26,8 +26,8 @@ _KEPT = 300
 """Seconds for which a page may use the script without asking again."""
 
 
-def blueprint() -> Blueprint:
-    """Return /widget/v1.js, /widget/texts/<lang>.json and /widget/demo."""
+def blueprint(base_url: str) -> Blueprint:
+    """Return /widget/v1.js, /widget/texts/<lang>.json and /widget/demo; `base_url` stands in the lines that are copied."""
     views = Blueprint("widget", __name__)
 
     @views.get("/widget/v1.js")
@@ -43,7 +43,7 @@ def blueprint() -> Blueprint:
 
     @views.get("/widget/demo")
     def demo() -> ResponseReturnValue:
-        return render_template("widget/demo.html", **demo_of(f"{request.host_url}widget/v1.js", request.args))
+        return render_template("widget/demo.html", **demo_of(base_url, request.args))
 
     return views
 

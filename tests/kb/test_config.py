@@ -43,6 +43,9 @@ def test_a_file_of_promises_is_found_from_any_folder(tmp_path, monkeypatch):
         ({"KB_WIDGET_ORIGINS": "https://app.example.com/path"}, "scheme and host"),
         ({"KB_WIDGET_ORIGINS": "*"}, "scheme and host"),
         ({"KB_WIDGET_ORIGINS": "null"}, "scheme and host"),
+        ({"KB_HOSTS": "http://help.example.com"}, "without scheme and port"),
+        ({"KB_HOSTS": "help.example.com:8000"}, "without scheme and port"),
+        ({"KB_HOSTS": "*.example.com"}, "KB_HOSTS holds"),
         ({"KB_SECRET_KEY_FILE": "/nowhere/key"}, "cannot be read"),
         ({"KB_BOTS": "wecom https://a.example/k, slack https://hooks.example/hidden"}, "entry 2: begin it with wecom, dingtalk, feishu"),
         ({"KB_BOTS": "https://hidden.example/"}, "entry 1: begin it with"),
@@ -97,6 +100,11 @@ def test_an_address_by_https_is_secure_and_has_no_slash_at_its_end():
     config = Config.from_env({"KB_BASE_URL": "https://help.example.com/"})
     assert config.base_url == "https://help.example.com"
     assert config.secure
+
+
+def test_people_may_come_under_other_names_than_that_of_the_address():
+    config = Config.from_env({"KB_BASE_URL": "https://help.example.com:8443", "KB_HOST": "::1", "KB_HOSTS": "Help.Intra, 192.168.1.10,fd00::7,"})
+    assert config.known_hosts == {"help.example.com", "::1", "help.intra", "192.168.1.10", "fd00::7"}
 
 
 def test_origins_are_a_list():

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,14 @@ import pytest
 from kb.clock import utc_now
 from kb.db import Database
 from kb.errors import ConfigError
-from kb.serve import require_promises
+from kb.serve import announce, require_promises
 from kb.tickets import history, lifecycle, shares
 from kb.tickets.shares import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ANY = "0.0.0.0"  # noqa: S104 - nothing listens there
 EVERYBODY = 5
 """The supervisor, gunicorn's arbiter, two web workers, the worker."""
 
@@ -168,6 +170,21 @@ def test_a_file_of_promises_that_cannot_be_used_stops_the_start(services_with, t
     path.write_text('zone = "Asia/Shanghai"\n', encoding="utf-8")
     with pytest.raises(ConfigError, match=r"sla\.toml: hours is missing"):
         require_promises(services_with(sla=path))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"host": ANY, "base_url": "http://0.0.0.0:8000"}, True),
+        ({"host": "[::]", "base_url": "http://[::]:8000"}, True),
+        ({"host": ANY, "base_url": "http://0.0.0.0:8000", "hosts": ("192.168.1.10",)}, False),
+        ({"host": ANY, "base_url": "https://help.example.com"}, False),
+        ({}, False),
+    ],
+)
+def test_who_listens_for_others_without_saying_under_which_name_is_told_at_the_start(services, capsys, more, told):
+    announce(replace(services, config=replace(services.config, **more)))
+    assert ("set KB_BASE_URL to the address that people use" in capsys.readouterr().err) is told
 
 
 def test_holidays_that_are_not_known_are_told_at_the_start(services, clock, capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kb.widget import demo
@@ -23,7 +25,7 @@ def shown(asker, read):
 
 def test_the_demo_embeds_the_widget_by_one_plain_tag_and_shows_it_with_the_name_of_a_site(shown):
     page, tag = shown()
-    assert tag == {"src": "http://localhost/widget/v1.js", "defer": ""}
+    assert tag == {"src": "/widget/v1.js", "defer": ""}
     assert '<script src="http://localhost/widget/v1.js" defer data-kb="SITE"></script>' in page.text
 
 
@@ -53,8 +55,15 @@ def test_a_label_stays_a_label():
 
 def test_no_name_of_a_host_breaks_out_of_the_demo(app, read):
     answer = app.test_client().get("/widget/demo", headers={"Host": 'evil"><img src=x>'})
-    assert answer.status_code in {200, 400}
+    assert answer.status_code == 400
     assert "img" not in {tag for tag, _ in read(answer.text).elements}
+
+
+def test_the_lines_to_copy_name_the_address_that_people_use_wherever_the_demo_is_opened(services, app_of):
+    there = app_of(replace(services, config=replace(services.config, base_url="https://help.example.com"))).test_client()
+    page = there.get("/widget/demo", base_url="http://127.0.0.1:8000").text
+    assert "&lt;script src=&#34;https://help.example.com/widget/v1.js&#34; defer data-kb=&#34;SITE&#34;&gt;" in page
+    assert "127.0.0.1" not in page
 
 
 def test_the_hostile_variant_unsets_everything_and_stays_when_options_are_chosen(shown):

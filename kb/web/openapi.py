@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import Blueprint, current_app, jsonify, request
 
 from kb.errors import KbError
-from kb.web import language
+from kb.web import language, limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -232,6 +232,11 @@ def _parameters(rule: str, operation: Operation, components: dict[str, Schema]) 
         yield {"in": "path", "name": name, "required": True, "schema": _resolved(schema, components)}
     for name, schema in operation.query.items():
         yield {"in": "query", "name": name, "schema": _resolved(schema, components)}
+    if {"siteInQuery": []} in _security(operation):
+        words = (
+            "With `site` in the query: 32 hexadecimal digits, random for each load of a page, whose requests are counted together. Nothing else is looked at."
+        )
+        yield {"in": "query", "name": limits.PAGE_LOAD, "schema": text(words)}
     yield {"in": "query", "name": language.NAME, "schema": text("The language of what is said to people; zh-CN unless asked.", one_of=language.LANGUAGES)}
     if operation.keyed:
         words = "A new random text for each new request: whoever got no answer sends the same again, and it is done once."

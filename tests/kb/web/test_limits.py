@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import time
 from dataclasses import replace
 
 import pytest
@@ -105,3 +107,52 @@ def test_who_sends_too_much_is_heard_out_so_that_they_read_the_answer_but_not_fo
     answer = program.post("/api/v1/tickets", input_stream=body, headers={**HERS, "Content-Type": "application/json"})
     assert answer.status_code == 413
     assert body.read_so_far == (size if heard else 0)
+
+
+class Sent(io.BytesIO):
+    """A body that comes as fast as `read` does, and counts what was taken of it."""
+
+    taken = 0
+
+    def read(self, most=-1):
+        self.taken += most
+        return bytes(most)
+
+
+def oversize(client, body, **more):
+    size = limits.UPLOADS["tickets_api.add_file_"] + 1
+    environ = {"CONTENT_LENGTH": str(size), "CONTENT_TYPE": "multipart/form-data; boundary=x", **more}
+    return client.post("/api/v1/tickets/x/files", input_stream=body, environ_overrides=environ)
+
+
+def test_uploads_that_are_too_large_count_and_past_the_limit_are_not_even_read(services_with, app_of):
+    client = app_of(services_with(requests_per_minute=6)).test_client()
+    bodies = [Sent() for _ in range(8)]
+    answers = [oversize(client, body) for body in bodies]
+    assert [answer.status_code for answer in answers] == [413] * 6 + [429] * 2
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["5", "4", "3", "2", "1", "0", "0", "0"]
+    assert [body.taken > 0 for body in bodies] == [True] * 6 + [False] * 2
+
+
+def test_a_chunked_body_is_not_read_past_the_limit(services_with, app_of):
+    client = app_of(services_with(requests_per_minute=1)).test_client()
+    client.get("/api/v1/suggest?q=a")
+    body = Sent()
+    headers = {"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
+    answer = client.post("/api/v1/tickets", input_stream=body, headers=headers, environ_overrides={"wsgi.input_terminated": True})
+    assert (answer.status_code, body.taken) == (429, 0)
+
+
+def test_who_sends_a_byte_now_and_then_is_heard_for_some_seconds_only(app, monkeypatch):
+    """A real connection on which nothing ends a read but its own end."""
+    monkeypatch.setattr(limits, "HEARD_FOR", 0.05)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb") as coming:
+        ours.settimeout(20)
+        theirs.sendall(b"x")
+        begun = time.monotonic()
+        body = io.BytesIO()
+        body.read = coming.read
+        answer = oversize(app.test_client(), body, **{"gunicorn.socket": ours})
+        assert answer.status_code == 413
+        assert time.monotonic() - begun < 10

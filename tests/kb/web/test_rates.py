@@ -118,3 +118,41 @@ def test_the_page_of_a_site_may_read_its_limits(app, embedded):
     answer = app.test_client().get(SEARCH, headers={**HERS, "X-Zhida-Site": "travel", "Origin": "https://travel.example.com"})
     exposed = answer.headers["Access-Control-Expose-Headers"]
     assert all(name in exposed for name in ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"))
+
+
+def of_load(letter):
+    return f"{SEARCH}&site=travel&n={letter * 32}"
+
+
+def test_a_load_of_a_page_that_runs_wild_leaves_the_others_behind_its_address_alone(services_with, app_of, embedded_in, monkeypatch):
+    monkeypatch.setitem(limits.OF_A_PERSON, "search_api.search", 2)
+    services = services_with(requests_per_minute=20)
+    embedded_in(services)
+    client = app_of(services).test_client()
+    answers = [client.get(of_load("a")) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429, 429, 429]
+    assert rate(answers[0]) == [2, 1]
+    assert client.get(of_load("b")).status_code == 200
+    assert client.get(f"{of_load('a')}&typing=1").status_code == 200, "suggestions are counted apart, as a person's"
+
+
+def test_many_loads_have_what_their_address_has_of_nobody_together(line, embedded_in):
+    services, client = line
+    embedded_in(services)
+    answers = [client.get(of_load(letter)) for letter in "abcdef"]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert [rate(answer) for answer in answers] == [[5, rest] for rest in (4, 3, 2, 1, 0, 0)], "what is scarcest is told"
+
+
+@pytest.mark.parametrize("given", ["&n=a", f"&n={'A' * 32}", "&n=", f"&n={'a' * 33}"])
+def test_what_is_no_number_of_a_load_is_counted_with_the_address(line, embedded_in, given):
+    services, client = line
+    embedded_in(services)
+    assert rate(client.get(f"{SEARCH}&site=travel{given}")) == [5, 4]
+
+
+def test_the_number_of_a_load_says_nothing_of_who_asks(app, embedded):
+    embedded("search")
+    client = app.test_client()
+    assert client.get(f"/api/v1/tickets?site=travel&n={'a' * 32}").json["error"]["code"] == "no_visitor"
+    assert rate(client.get(f"{SEARCH}&n={'a' * 32}"))[0] == int(limits.OF_NOBODY * 6000), "without a site it is not looked at"

@@ -11,8 +11,10 @@ from indexer.article import AUDIENCES
 from kb.accounts.audit import COMMAND_LINE
 from kb.accounts.identity import ALGORITHMS
 from kb.commands.database import DatabaseCommand, services_now, upgrade, writing
+from kb.config import Config
 from kb.console import as_json_option, print_json, say
-from kb.db import MAX_ID
+from kb.db import MAX_ID, Database
+from kb.errors import KbError
 from kb.widget import registering
 from kb.widget.registering import THEMES, TOPICS, Terms, terms_of
 from kb.widget.server_keys import Scope
@@ -38,12 +40,23 @@ _audience = click.option(
 )
 
 
+class _SiteCommand(DatabaseCommand):
+    """A command over the sites that a help centre has: in any other folder it would make a database that no server reads."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it. Raises KbError where there is no database."""
+        database = Database(Config.from_env().database_url).path()
+        if not database.exists():
+            raise KbError(f"there is no database at {database}: set KB_DATA to the folder that the help centre runs with; a new one is made by kb serve")
+        return super().invoke(ctx)
+
+
 @click.group()
 def site() -> None:
     """Applications whose pages may embed the widget or whose servers use the API."""
 
 
-@site.command("add", cls=DatabaseCommand)
+@site.command("add", cls=_SiteCommand)
 @_name
 @_origins
 @click.option("--theme", type=click.Choice(THEMES), default="auto", show_default=True, help="How the widget looks.")
@@ -60,7 +73,7 @@ def add(name: str, origins: tuple[str, ...], theme: str, modules: tuple[str, ...
     _done(shown, f"the site {name} is registered; its pages carry data-kb={name}", as_json_=as_json_)
 
 
-@site.command("set", cls=DatabaseCommand)
+@site.command("set", cls=_SiteCommand)
 @_name
 @_origins
 @click.option("--theme", type=click.Choice(THEMES), help="How the widget looks.")
@@ -97,7 +110,7 @@ def set_(
     _done(shown, f"the site {name} is as you said; every page knows within two seconds", as_json_=as_json_)
 
 
-@site.command("list", cls=DatabaseCommand)
+@site.command("list", cls=_SiteCommand)
 @as_json_option
 def list_(as_json_: bool) -> None:  # noqa: FBT001
     """List the sites with their keys and webhooks, without any secret."""
@@ -118,7 +131,7 @@ def list_(as_json_: bool) -> None:  # noqa: FBT001
             click.echo(f"  webhook {hook['id']}  {hook['url']}  {' '.join(hook['topics'])}")
 
 
-@site.command("remove", cls=DatabaseCommand)
+@site.command("remove", cls=_SiteCommand)
 @_name
 @as_json_option
 def remove(name: str, as_json_: bool) -> None:  # noqa: FBT001
@@ -126,7 +139,7 @@ def remove(name: str, as_json_: bool) -> None:  # noqa: FBT001
     _step(name, registering.disable, f"the site {name} is out of use; kb site restore {name} brings it back", as_json_=as_json_)
 
 
-@site.command("restore", cls=DatabaseCommand)
+@site.command("restore", cls=_SiteCommand)
 @_name
 @as_json_option
 def restore(name: str, as_json_: bool) -> None:  # noqa: FBT001
@@ -139,7 +152,7 @@ def key() -> None:
     """Keys by which a site vouches for its people; two at once, to change them."""
 
 
-@key.command("add", cls=DatabaseCommand)
+@key.command("add", cls=_SiteCommand)
 @_name
 @click.option("--kid", default="", help="What tokens name it by; made up without it.")
 @click.option("--alg", "algorithm", type=click.Choice(ALGORITHMS), default="HS256", show_default=True, help="What the site signs with.")
@@ -155,7 +168,7 @@ def key_add(name: str, kid: str, algorithm: str, public_key: BinaryIO | None, as
     _once(shown, "secret", as_json_=as_json_)
 
 
-@key.command("retire", cls=DatabaseCommand)
+@key.command("retire", cls=_SiteCommand)
 @_name
 @click.argument("kid")
 @as_json_option
@@ -169,7 +182,7 @@ def server_key() -> None:
     """Keys that a site's server comes in with."""
 
 
-@server_key.command("add", cls=DatabaseCommand)
+@server_key.command("add", cls=_SiteCommand)
 @_name
 @click.argument("label")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]), required=True, help="What it may do; may be repeated.")
@@ -181,7 +194,7 @@ def server_key_add(name: str, label: str, scopes: tuple[str, ...], as_json_: boo
     _once({"name": name, "key": secret}, "key", as_json_=as_json_)
 
 
-@server_key.command("revoke", cls=DatabaseCommand)
+@server_key.command("revoke", cls=_SiteCommand)
 @_name
 @click.argument("id_", metavar="ID", type=click.IntRange(1, MAX_ID))
 @as_json_option
@@ -195,7 +208,7 @@ def webhook() -> None:
     """Where a site's server is told what happens to its people's questions."""
 
 
-@webhook.command("add", cls=DatabaseCommand)
+@webhook.command("add", cls=_SiteCommand)
 @_name
 @click.argument("url")
 @click.option("--topic", "topics", multiple=True, type=click.Choice(tuple(TOPICS)), default=tuple(TOPICS), help="What it is told; all without it.")
@@ -208,7 +221,7 @@ def webhook_add(name: str, url: str, topics: tuple[str, ...], as_json_: bool) ->
     _once(shown, "secret", as_json_=as_json_)
 
 
-@webhook.command("remove", cls=DatabaseCommand)
+@webhook.command("remove", cls=_SiteCommand)
 @_name
 @click.argument("id_", metavar="ID", type=click.IntRange(1, MAX_ID))
 @as_json_option

@@ -216,6 +216,8 @@ def _of_site(session: Session, server: Caller, base_url: str) -> dict[str, Any]:
     """Return a page of the questions of a site's people, the latest first."""
     limit, before = _asked_page()
     sub = clean(request.args.get("sub", "")) or server.sub
+    if server.sub not in {"", sub}:
+        raise InvalidRequestError("bad_sub", f"?sub= and {api_keys.SUB} name different people: send one of them, or the same person twice")
     if sub and not is_subject(sub):
         raise InvalidRequestError("bad_field", "sub is no id of a person: 1 to 52 visible characters")
     found = shares.of_site(session, server.site.name, limit + 1, sub=sub, state=_state(), before=before)

@@ -185,6 +185,15 @@ def test_a_list_of_questions_is_read_page_by_page_without_a_gap_while_more_come(
         assert code(server.get(f"/api/v1/tickets?{wrong}", headers=headers)) == (400, "bad_field")
 
 
+def test_a_list_on_behalf_of_one_person_is_not_that_of_another(server, embedded):
+    ours = embedded("tickets:write", sub="e-1")
+    server.post("/api/v1/tickets", json={"question": "打印机卡纸怎么处理"}, headers={**ours, "Idempotency-Key": "question-number-1"})
+    headers = embedded("tickets:read", sub="e-2")
+    assert code(server.get("/api/v1/tickets?sub=e-1", headers=headers)) == (400, "bad_sub")
+    for same in ("", "?sub=e-2", "?sub="):
+        assert server.get(f"/api/v1/tickets{same}", headers=headers).json["tickets"] == []
+
+
 def test_the_servers_key_never_stands_in_the_log_or_an_answer(server, embedded, log):
     headers = embedded("search")
     answers = [server.get(f"/api/v1/{path}", headers=headers).text for path in ("search?q=发票", "tickets", "nothing")]

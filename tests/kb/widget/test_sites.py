@@ -13,7 +13,7 @@ from sqlalchemy import select
 from indexer.article import AUDIENCES
 from kb.accounts.models import AuditEntry
 from kb.cli import cli
-from kb.errors import ConflictError, InvalidRequestError, NotFoundError
+from kb.errors import ConflictError, InvalidRequestError, KbError, NotFoundError
 from kb.notifications.spreading import WEBHOOK_TOPICS
 from kb.web.origins import TOLD_TO_ALL
 from kb.widget import registering, server_keys
@@ -281,6 +281,7 @@ def test_a_page_learns_about_its_site(services, app, register, vouch):
 def kb(tmp_path, monkeypatch):
     """Run `kb … --json` on a data folder of its own and return what it printed."""
     monkeypatch.setenv("KB_DATA", str(tmp_path / "data"))
+    CliRunner().invoke(cli, ["db", "upgrade"])
 
     def run(*words, fails=False):
         answer = CliRunner().invoke(cli, [*words, "--json"])
@@ -323,6 +324,17 @@ def test_a_site_lives_by_commands_alone(kb, tmp_path):
     gone = kb("site", "remove", "travel")
     assert (gone["disabled"], gone["server_keys"], gone["webhooks"]) == (True, [], [])
     assert kb("site", "restore", "travel")["disabled"] is False
+
+
+@pytest.mark.parametrize(
+    "words", [("add", "travel", "--origin", HOST_APP), ("list",), ("key", "add", "travel"), ("server-key", "add", "travel", "x", "--scope", "search")]
+)
+def test_where_no_help_centre_is_no_site_is_registered_and_nothing_is_made(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = CliRunner().invoke(cli, ["site", *words, "--json"])
+    assert isinstance(answer.exception, KbError)
+    assert "set KB_DATA to the folder that the help centre runs with" in str(answer.exception)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_json_a_secret_stands_alone_on_standard_output(kb):

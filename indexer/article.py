@@ -18,8 +18,17 @@ AUDIENCES = ("employee", "finance", "manager", "admin")
 PLACEHOLDER = "（待写）"
 """What a draft holds where its editor has to write; the linter refuses to publish it."""
 UNSET = "以贵司制度为准"
+ASK_HERE = "在这里提问"
+"""How to reach those whose contact is unset: a question that is asked here finds them."""
 _HALF = re.compile(r"[\ud800-\udfff]")
-_COMPANY = re.compile(r"\{\{\s*company\.([a-z_]+)\s*\}\}")
+_KEY = r"\{\{\s*company\.(?P<key>[a-z_]+)\s*\}\}"
+_COMPANY = re.compile(rf"(?P<mark>[：，]?){_KEY}")
+_LABELLED = re.compile(rf"\s*(?:[-*]\s+|\d+\.\s+)?[^{{}}。；，：]{{1,20}}：\s*{_KEY}。?\s*$")
+"""A line that says nothing but one value, with what it is called."""
+_CONTACT = "_contact"
+WAYS_TO_REACH = (_CONTACT, "hotline", "hotline_hours")
+"""How the keys of the company's values end that say where people are reached."""
+_ITEM = re.compile(r"\s*(?:[-*]|\d+\.)\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +158,48 @@ def _front_matter(text: str) -> tuple[dict[str, Any], dict[str, int], Flaw | Non
 
 def company_keys(text: str) -> list[str]:
     """Return the `{{company.…}}` keys that a text uses, in order."""
-    return _COMPANY.findall(text)
+    return [match["key"] for match in _COMPANY.finditer(text)]
 
 
-def fill_company(text: str, company: Mapping[str, str]) -> str:
-    """Put the company's values into a text; what is unset reads 以贵司制度为准."""
-    return _COMPANY.sub(lambda match: company.get(match[1]) or UNSET, text)
+def fill_company(text: str, company: Mapping[str, str], ask: str = ASK_HERE) -> str:
+    """Put the company's values into a text.
+
+    Where a way to reach somebody (…_contact) is unset, it reads `ask`, or falls away with the mark before it where that is "". A line that would say
+    nothing but another unset value (- 热线：…) falls away; what announced a list that fell away ends as a sentence, and a heading below which nothing
+    stayed reads 以贵司制度为准, as an unset value in the middle of a line does.
+    """
+    kept: list[str] = []
+    fell: int | None = None
+    for line in text.split("\n"):
+        told = _LABELLED.match(line)
+        if told and not company.get(told["key"]) and not told["key"].endswith(_CONTACT):
+            fell = _indent(line)
+            continue
+        if fell is not None and line.strip():
+            _close(kept, line, goes_on=bool(_ITEM.match(line)) and _indent(line) >= fell)
+            fell = None
+        kept.append(_COMPANY.sub(lambda match: _value(match, company, ask), line))
+    if fell is not None:
+        _close(kept, "#", goes_on=False)
+    return "\n".join(kept)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _close(kept: list[str], following: str, *, goes_on: bool) -> None:
+    """Mend what stands before lines that fell away, unless their list goes on: an announcement becomes a sentence, a heading without text gets one."""
+    at = next((at for at in range(len(kept) - 1, -1, -1) if kept[at].strip()), None)
+    if at is not None and kept[at].startswith("#") and following.startswith("#"):
+        kept[at + 1 :] = ["", f"{UNSET}。", ""]
+    elif at is not None and kept[at].endswith("：") and not goes_on:
+        kept[at] = f"{kept[at][:-1]}。"
+
+
+def _value(match: re.Match[str], company: Mapping[str, str], ask: str) -> str:
+    if value := company.get(match["key"]):
+        return f"{match['mark']}{value}"
+    if match["key"].endswith(_CONTACT):
+        return ask and f"{match['mark']}{ask}"
+    return f"{match['mark']}{UNSET}"

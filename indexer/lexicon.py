@@ -32,7 +32,7 @@ PARTICLES = frozenset("吗吧呢啦呀呗")
 """Stop words that are read from pinyin at the end of a question only."""
 INTERJECTIONS = frozenset("啊哦噢哎唉嗯哈哇喂么嘛")
 """Stop words that are never read from pinyin: most end another syllable, so that they would make a question of anything; 嘛 is typed like 吗."""
-_FUNCTIONAL_PAIRS = frozenset({"不了"})
+_FUNCTIONAL_PAIRS = frozenset({"不了", "不上", "不开", "不到", "不出", "不进"})
 """Verb endings: no stop words, because they tell a complaint from a name, but nothing that is asked for."""
 _PHRASE = 6
 """Han characters of two neighbouring words whose initials are known together (发票查验 → fpcy)."""

@@ -140,7 +140,7 @@ def _company_unset(corpus: Corpus) -> Iterator[Problem]:
             lines = corpus.folder.editors_files[COMPANY].decode().splitlines()
             line = next((i for i, text in enumerate(lines, 1) if text.startswith(key)), 1)
             count = " and ".join(f"{number} {kind if number == 1 else _PLURALS[kind]}" for kind, number in counts.items())
-            yield Problem(COMPANY, line, "company-unset", f"{key} is empty: {count} show 以贵司制度为准; write your company's value", error=False)
+            yield Problem(COMPANY, line, "company-unset", f"{key} is empty: {count} cannot say it; write your company's value", error=False)
 
 
 RULES: tuple[Callable[[Corpus], Iterator[Problem]], ...] = (

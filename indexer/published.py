@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
 from indexer import question as questions
 from indexer import ranking
-from indexer.article import Article, Section
+from indexer.article import WAYS_TO_REACH, Article, Section
 from indexer.backend import MAX_LIMIT, MAX_TERMS, Query, SearchHit, Sought, WeightedTerm
 from indexer.completion import complete
 from indexer.errors import DamagedIndexError, NoIndexError
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from indexer.question import Question
     from indexer.text import Normalised
 
-FORMAT = 4
+FORMAT = 5
 """Raised when a build of an older version must not be read any more."""
 CATALOGUE = "catalogue.json"
 LEXICON = "lexicon.json"
@@ -129,6 +129,11 @@ class Published:
         """Close the engine."""
         self.backend.close()
 
+    @property
+    def unset(self) -> tuple[str, ...]:
+        """The company's values that nobody has written yet, ways to reach somebody first."""
+        return tuple(sorted((key for key, value in self.company.items() if not value), key=lambda key: not key.endswith(WAYS_TO_REACH)))
+
     def warm_up(self) -> None:
         """Make what the first questions would wait for. The engine is asked nothing and opens no searcher, so that this may happen before a fork."""
         segmenter(self.vocabulary.dictionary)
@@ -168,7 +173,7 @@ class Published:
         if among is None:
             return True
         cut = segmenter(self.vocabulary.dictionary)
-        names = (tuple(WeightedTerm("words", piece) for piece in cut.cut(name)) for name in (word, *self.vocabulary.synonyms.get(word, ())))
+        names = (tuple(WeightedTerm("words", piece) for piece in cut.cut(name)) for name in (word, *self.vocabulary.also(word)))
         return any(all(self.backend.search(Query(Sought((piece,)), 1, among)) for piece in name) for name in names)
 
     def looked_up(self, question: Question) -> tuple[Sought, Counts]:
@@ -202,7 +207,18 @@ class Published:
 
     def _known(self, word: str, counts: Counts) -> bool:
         vocabulary = self.vocabulary
-        if counts["words", word] or word in vocabulary.synonyms or word in vocabulary.stop or word in vocabulary.question:
+        if counts["words", word] or vocabulary.also(word) or word in vocabulary.functional or word in vocabulary.filler:
+            return True
+        return len(word) > 1 and not word.isascii() and all(counts["pairs", word[at : at + 2]] for at in range(len(word) - 1))
+
+    def unsaid(self, question: Question, words: Iterable[str], audience: Audience = EVERYONE) -> tuple[str, ...]:
+        """Return those of a question's content words that stand in no section that these people may read, nor by a synonym or in pieces."""
+        counts = self.looked_up(question)[1]
+        named = {word: (word, *question.synonyms.get(word, ())) for word in words}
+        return tuple(word for word, others in named.items() if not any(self._stands(other, counts) for other in others) or not self._readable(word, audience))
+
+    def _stands(self, word: str, counts: Counts) -> bool:
+        if counts["words", word] or counts["chars", word]:
             return True
         return len(word) > 1 and not word.isascii() and all(counts["pairs", word[at : at + 2]] for at in range(len(word) - 1))
 
@@ -210,7 +226,11 @@ class Published:
         """Return what a question may become if its last word is still being typed; None when that word is finished or was understood as it is."""
         if question.corrected is not None or question.cut:
             return None
-        return complete(question.text, self.lexicon, self.knows, self.backend.completions)
+        return complete(question.text, self.lexicon, self._finished, self.backend.completions)
+
+    def _finished(self, word: str) -> bool:
+        """Tell whether a Latin word is one that somebody asks for; of, an and do are small words of English, or the beginnings of others."""
+        return word not in self.vocabulary.functional and self.knows(word)
 
     @cached_property
     def lexicon(self) -> Lexicon:
@@ -262,7 +282,7 @@ class Published:
     def attainable(self, question: Question) -> float:
         """Return what a section would score that holds every typed term in its body as densely as can be: a hit's share of it says how much was found.
 
-        A word that the index does not know counts like its rarest one, unless synonyms stand in for it.
+        A word that the index does not know counts like its rarest one, unless synonyms stand in for it or it says nothing of the matter.
         """
         sought, counts = self.looked_up(question)
         telling = self._telling([text for stream, text, _ in question.terms if stream == "words"], counts)
@@ -270,7 +290,7 @@ class Published:
         total = 0.0
         for stream, text, weight in terms:
             count = counts[stream, text]
-            if count or not any(text in word for word in question.synonyms):
+            if text not in question.aside and (count or (weight > ranking.QUESTION_WORD and not any(text in word for word in question.synonyms))):
                 total += weight * BODY_WEIGHT[stream] * (telling[text] if stream == "words" else self._idf(count))
         rare = [count for count in (counts["chars", char] for _, char, _ in question.characters) if count <= sought.rare]
         return total + BODY_WEIGHT["chars"] * sum(map(self._idf, rare[: MAX_TERMS - len(sought.terms)]))

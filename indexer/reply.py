@@ -27,6 +27,6 @@ class Reply:
 
 
 def reply_of(draft: Draft, company: Mapping[str, str]) -> Reply:
-    """Turn a draft without errors into a reply, with the company's values in their places; unset ones read 以贵司制度为准."""
+    """Turn a draft without errors into a reply, with the company's values in their places; unset ones as `fill_company` has them; a contact falls away."""
     title = " ".join(str(draft.meta["title"]).split())
-    return Reply(draft.id.rpartition("/")[2], title, draft.strings("modules"), fill_company(draft.body, company).strip())
+    return Reply(draft.id.rpartition("/")[2], title, draft.strings("modules"), fill_company(draft.body, company, ask="").strip())

@@ -18,6 +18,10 @@ _SPACES = {"Zs", "Zl", "Zp"}
 _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 _MAX_MARKS = 30
 """Combining marks of one character that count (Unicode's stream-safe limit): sorting more takes quadratic time."""
+_ALSO_WRITTEN = {"帐": "账"}
+"""Characters that people write for another one, with no other meaning that anybody would ask for."""
+_SIGN_IN = re.compile("(?<![风攀])(?:登陆(?![点战艇舰])|登入(?![口门]))")
+"""登录 as half of all people write it; not 台风登陆."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def _simplified(char: str) -> str:
     if char < "\u3400":
         return char
     converted: str = _converter().convert(_converter().convert(char))  # twice: 薴 becomes 苧 and that 苎
-    return converted if len(converted) == 1 else char
+    return _ALSO_WRITTEN.get(converted, converted) if len(converted) == 1 else char
 
 
 def _clusters(text: str) -> Iterator[tuple[int, str]]:
@@ -129,10 +133,15 @@ _plain = _Plain()
 
 
 def normalise(text: str) -> Normalised:
-    """Return `text` in NFKC, case-folded, without invisible and control characters, in Simplified characters.
+    """Return `text` in NFKC, case-folded, without invisible and control characters, in Simplified characters and their usual spelling (帐号 is 账号).
 
     Every kind of white space becomes one space each; nothing is trimmed, so that the offsets stay true.
     """
+    found = _unspelt(text)
+    return Normalised(_SIGN_IN.sub("登录", found.text), found.offsets) if "登" in found.text else found
+
+
+def _unspelt(text: str) -> Normalised:
     plain = text.translate(_plain)
     if _CLUSTERED not in plain:
         return Normalised(text if plain == text else plain, range(len(text) + 1))

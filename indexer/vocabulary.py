@@ -18,6 +18,9 @@ SYNONYMS = "_synonyms.toml"
 WORDS = "_words.txt"
 STOP_WORDS = "_stopwords.txt"
 _HAN_WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]{2,12}")
+_MIN_INFLECTED = 4
+_ENDINGS = (("ies", ("y",)), ("es", ("", "e")), ("s", ("",)), ("ied", ("y",)), ("ed", ("", "e")), ("ing", ("", "e")))
+"""How English words end where they stand in another form, and what stood there instead."""
 _MAX_WORD = 40
 """Characters of one word of the editors' files: more is a pasted text, and every question would be compared with it."""
 
@@ -33,12 +36,23 @@ class VocabularyError(IndexerError):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Editors' words, synonyms (word → words that it also finds), stop words and question words, all normalised."""
+    """Editors' words, synonyms (word → words that it also finds), stop words, question words and fillers, all normalised."""
 
     words: tuple[str, ...] = ()
     synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stop: frozenset[str] = frozenset()
     question: frozenset[str] = frozenset()
+    filler: frozenset[str] = frozenset()
+
+    def also(self, word: str) -> tuple[str, ...]:
+        """Return what a word also finds; an English one in another form (expenses, submitted) what its plain form does."""
+        return self.synonyms.get(word) or next((self.synonyms[plain] for plain in _plain_forms(word) if plain in self.synonyms), ())
+
+    @cached_property
+    def phrases(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
+        """The names of several Latin words (log in) that have synonyms, with what finds them in a normalised text."""
+        spaced = (name for name in self.synonyms if " " in name and name.isascii())
+        return tuple((name, re.compile(rf"(?<![a-z0-9]){re.escape(name).replace(chr(92) + ' ', ' +')}(?![a-z0-9])")) for name in spaced)
 
     @cached_property
     def functional(self) -> frozenset[str]:
@@ -57,14 +71,14 @@ class Vocabulary:
 
     @cached_property
     def dictionary(self) -> tuple[str, ...]:
-        """The words that segmentation must know: the editors' words, and stop and question words, which would else be cut apart (咋|整)."""
-        functional = sorted(word for word in self.functional if _HAN_WORD.fullmatch(word))
+        """The words that segmentation must know: the editors' words, and stop words, question words and fillers, which would else be cut apart (咋|整)."""
+        functional = sorted(word for word in self.functional | self.filler if _HAN_WORD.fullmatch(word))
         return tuple(dict.fromkeys([*self.words, *functional]))
 
     def as_json(self) -> dict[str, Any]:
         """Return plain lists, sorted, so that the same vocabulary is the same bytes."""
         data = asdict(self)
-        return data | {"stop": sorted(self.stop), "question": sorted(self.question)}
+        return data | {"stop": sorted(self.stop), "question": sorted(self.question), "filler": sorted(self.filler)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Vocabulary:
@@ -74,6 +88,7 @@ class Vocabulary:
             synonyms={word: tuple(others) for word, others in data["synonyms"].items()},
             stop=frozenset(data["stop"]),
             question=frozenset(data["question"]),
+            filler=frozenset(data["filler"]),
         )
 
 
@@ -82,8 +97,22 @@ def load(folder: Path) -> Vocabulary:
 
     Raises VocabularyError for the first line that cannot be used.
     """
-    stop, question = _stop_words(_read(folder, STOP_WORDS))
-    return Vocabulary(words=_words(_read(folder, WORDS)), synonyms=_synonyms(_read(folder, SYNONYMS)), stop=stop, question=question)
+    stop, question, filler = _stop_words(_read(folder, STOP_WORDS))
+    return Vocabulary(words=_words(_read(folder, WORDS)), synonyms=_synonyms(_read(folder, SYNONYMS)), stop=stop, question=question, filler=filler)
+
+
+def _plain_forms(word: str) -> list[str]:
+    """Return what an English word may be a form of: expenses → expens, expense; submitted → submitt, submitte, submit. Most are no words; others are none."""
+    if not (word.isascii() and word.isalpha() and len(word) >= _MIN_INFLECTED):
+        return []
+    found = []
+    for ending, others in _ENDINGS:
+        if word.endswith(ending):
+            stem = word.removesuffix(ending)
+            found += [stem + other for other in others]
+            if len(stem) > 1 and stem[-1] == stem[-2]:
+                found.append(stem[:-1])
+    return found
 
 
 def _read(folder: Path, name: str) -> str:
@@ -131,17 +160,17 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _stop_words(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    sections: dict[str, set[str]] = {"[stop]": set(), "[question]": set()}
+def _stop_words(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    sections: dict[str, set[str]] = {"[stop]": set(), "[question]": set(), "[filler]": set()}
     current = "[stop]"
     for number, line in _lines(text):
         if line.startswith("["):
             if line not in sections:
-                raise VocabularyError(STOP_WORDS, number, f"unknown section {_short(line)}; use [stop] or [question]")
+                raise VocabularyError(STOP_WORDS, number, f"unknown section {_short(line)}; use [stop], [question] or [filler]")
             current = line
         else:
             sections[current].update(_word(word, STOP_WORDS, number) for word in line.split())
-    return frozenset(sections["[stop]"]), frozenset(sections["[question]"])
+    return frozenset(sections["[stop]"]), frozenset(sections["[question]"]), frozenset(sections["[filler]"])
 
 
 def _table_lines(text: str, table: str) -> list[int]:

@@ -73,6 +73,7 @@ def blueprint(services: Services) -> Blueprint:
             month_end_modules=_module_names(services, policies.month_end.modules),
             levels=LEVEL_NAMES,
             mails=services.config.smtp is not None,
+            unset=services.library.current().unset,
         )
 
     _add_people(views, services)

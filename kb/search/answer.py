@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from indexer.published import EVERYONE
+from indexer.question import EITHER_OR
 from indexer.ranking import MAX_PER_ARTICLE
 from indexer.snippet import marked, snippet
-from indexer.text import bare
+from indexer.text import bare, folded
 from kb.search.answerability import IN_BODY, IN_NAME, PARTLY, SYNONYM_IN_BODY, SYNONYM_IN_NAME, Decision, Evidence, Verdict, Word, coverage, decide
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from indexer.article import Article, Section
     from indexer.backend import SearchHit
     from indexer.published import Audience, Place, Published
-    from indexer.question import Question
+    from indexer.question import Denied, Question
 
 LIMIT = 10
 _BEST_OF = 3
@@ -91,6 +93,7 @@ def answer(published: Published, text: str, *, limit: int = LIMIT, module: str |
     else:
         evidence, first = weigh(published, question, hits)
         decision = decide(evidence)
+    decision = replace(decision, missing=published.unsaid(question, decision.missing, audience))
     best = first if decision.verdict is Verdict.ANSWERED else None
     completion = published.completing(question) if typing else None
     asked, completed = (question, ()) if completion is None else (published.read(completion.head, audience), completion.words)
@@ -140,18 +143,36 @@ def _section_of(article: Article, places: list[Place], published: Published) -> 
 
 
 def weigh(published: Published, question: Question, hits: Sequence[SearchHit]) -> tuple[Evidence, Place | None]:
-    """Return the evidence for the one of the first three hits that covers the question best, and its place; earlier ones win near ties."""
+    """Return the evidence for the one of the first three hits that covers the question best, and its place; earlier ones win near ties.
+
+    Where the question denies something (没发票能报吗), one that denies it too comes before all that only affirm it. Its fillers help to choose; the evidence
+    leaves them out.
+    """
     telling = published.telling(question)
-    best, words = None, tuple(Word(word, idf, 0.0) for word, idf in telling.items())
+    best, words, turned = None, tuple(Word(word, idf, 0.0) for word, idf in telling.items()), False
     for hit in hits[:_BEST_OF]:
-        found = _words(question, telling, published.sections[hit.position])
-        if best is None or coverage(found) > coverage(words) + _CLEARLY:
-            best, words = published.sections[hit.position], found
+        place = published.sections[hit.position]
+        found, affirms = _words(question, telling, place), not all(_denies(place, denied, question) for denied in question.denied)
+        if best is None or (turned and not affirms) or (turned == affirms and coverage(found) > coverage(words) + _CLEARLY):
+            best, words, turned = place, found, affirms
     share = hits[0].score / max(published.attainable(question), _LEAST) if hits else 0.0
-    said = sum(telling.values()) / published.most_telling
+    words = tuple(word for word in words if word.text not in question.fillers)
+    said = sum(word.idf for word in words) / published.most_telling
     topic = bare(question.text) == bare("".join(question.content))
-    evidence = Evidence(words, share, _lead(published, hits), said, topic, asks=not question.empty, corrected=question.corrected is not None)
+    evidence = Evidence(words, share, _lead(published, hits), said, topic, asks=not question.empty, corrected=question.corrected is not None, turned=turned)
     return evidence, best
+
+
+def _denies(place: Place, denied: Denied, question: Question) -> bool:
+    """Tell whether a section, or what names its article, denies a word too: a negation stands just before it or just after it in a clause."""
+    text = EITHER_OR.sub(" ", "\n".join([place.names, *map(folded, place.article.questions), place.body.text]))
+    return any(_denying(name, lacking=denied.lacking).search(text) for name in (denied.word, *question.synonyms.get(denied.word, ())))
+
+
+@lru_cache(maxsize=4096)
+def _denying(word: str, *, lacking: bool) -> re.Pattern[str]:
+    no, word = ("[没无未缺丢空]" if lacking else "[不没无未失错]"), re.escape(word)
+    return re.compile(rf"{no}[^，。；：！？\s]{{0,3}}{word}|{word}[^，。；：！？\s]{{0,2}}{no}")
 
 
 def _lead(published: Published, hits: Sequence[SearchHit]) -> float:

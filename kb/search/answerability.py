@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-VERSION = 3
+VERSION = 4
 """Stored with each intent; raise it whenever the same evidence may lead to another verdict."""
 
 IN_NAME, IN_BODY, SYNONYM_IN_NAME, SYNONYM_IN_BODY, PARTLY = 1.0, 0.8, 0.95, 0.75, 0.4
@@ -56,6 +56,7 @@ class Evidence:
     `share`: its score as a share of what a section that holds every term would score (about 0-1, more with a similar question).
     `lead`: how far it stands above the next nine articles: 1 - mean of their best scores / its score (0-1).
     `telling`: how much the words say together, as a multiple of what one word says that no article holds. `topic`: nothing else was typed than these words.
+    `turned`: the question denies (没票能报吗) what the section only affirms.
     """
 
     words: tuple[Word, ...]
@@ -66,6 +67,7 @@ class Evidence:
     asks: bool = True
     exact: bool = False
     corrected: bool = False
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def decide(evidence: Evidence, model: Model = MODEL) -> Decision:
     """Return the verdict on a question: `empty` when it asks nothing; an exact similar question is answered; else by the score and the coverage.
 
     A corrected question is `weak` at best: what was meant is a guess, and a guess may show articles but not promise that they are the answer.
+    So is one that denies what its section affirms: 能撤回吗 and 没能撤回 are about the same and ask for different things.
     """
     named = _telling(evidence.words)
     matched = tuple(word.text for word in named if word.degree > PARTLY)
@@ -140,7 +143,7 @@ def decide(evidence: Evidence, model: Model = MODEL) -> Decision:
     score, covered = subject * math.sqrt(specific), coverage(evidence.words)
     if score < model.weak:
         verdict = Verdict.UNANSWERED
-    elif score >= model.answered and covered >= model.coverage and _is_question(evidence, model) and not evidence.corrected:
+    elif score >= model.answered and covered >= model.coverage and _is_question(evidence, model) and not (evidence.corrected or evidence.turned):
         verdict = Verdict.ANSWERED
     else:
         verdict = Verdict.WEAK

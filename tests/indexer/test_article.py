@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.article import UNSET, Article, Section, digest, fill_company, parse
+from indexer.article import ASK_HERE, UNSET, Article, Section, digest, fill_company, parse
 
 BODY = "正文\n第二行"
 
@@ -108,3 +108,31 @@ def test_what_an_article_does_not_say_leaves_its_digest():
     assert digest(ARTICLE) == "85e4707353896a4b"
     other = replace(ARTICLE, id="m/b", owner="x", tags=("y",), changed="2027-01-01", review_by="2028-01-01", audience=("finance",), digest="z")
     assert digest(other) == digest(ARTICLE)
+
+
+def test_a_line_that_says_only_an_unset_value_falls_away_and_what_announced_it_ends_as_a_sentence():
+    text = "## 找谁\n\n带上单号，可以打：\n\n- 热线：{{company.hotline}}\n- 时间：{{company.hours}}\n\n## 标准\n\n- 限额：{{company.limit}}\n\n## 末\n\n完。"
+    assert fill_company(text, {"hotline": "", "hours": "", "limit": ""}).split() == [
+        "##",
+        "找谁",
+        "带上单号，可以打。",
+        "##",
+        "标准",
+        f"{UNSET}。",
+        "##",
+        "末",
+        "完。",
+    ]
+    assert fill_company(text, {"hotline": "400", "hours": "", "limit": "10"}).split()[2:8] == ["带上单号，可以打：", "-", "热线：400", "##", "标准", "-"]
+
+
+def test_a_line_keeps_what_else_it_says_beside_an_unset_value():
+    text = "1. 先要账户，不要照旧：{{company.limit}}\n2. 写全称。\n    - 抬头：{{company.title}}\n3. 核对。"
+    assert fill_company(text, {}).split("\n") == [f"1. 先要账户，不要照旧：{UNSET}", "2. 写全称。", "3. 核对。"]
+
+
+def test_whoever_cannot_be_reached_elsewhere_is_asked_here():
+    text = "- 财务支持：{{company.finance_contact}}\n联系财务：{{company.finance_contact}}。"
+    assert fill_company(text, {"finance_contact": ""}) == f"- 财务支持：{ASK_HERE}\n联系财务：{ASK_HERE}。"
+    assert fill_company(text, {"finance_contact": ""}, ask="") == "- 财务支持\n联系财务。"
+    assert fill_company(text, {"finance_contact": "分机 8001"}) == "- 财务支持：分机 8001\n联系财务：分机 8001。"

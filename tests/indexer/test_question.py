@@ -8,9 +8,10 @@ from indexer.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(
     words=("报销单",),
-    synonyms={"验真": ("查验",), "查验": ("验真",), "税务局": ("税务机关",)},
+    synonyms={"验真": ("查验",), "查验": ("验真",), "税务局": ("税务机关",), "log in": ("登录",)},
     stop=frozenset({"下午好", "有人吗", "请问", "的", "了", "吗", "在", "谢谢", "我"}),
     question=frozenset({"怎么", "怎么办", "如何", "什么", "不", "没", "能", "不能"}),
+    filler=frozenset({"系统", "破", "垃圾"}),
 )
 
 
@@ -158,3 +159,38 @@ def test_a_sum_of_money_is_no_part_of_what_is_asked(text):
 
 def test_a_number_without_a_currency_is_asked():
     assert "403" in ask("提示403").content
+
+
+def test_scolding_says_nothing_of_the_matter_beside_a_word_that_does():
+    plain, scolding = ask("查验失败"), ask("什么破系统，查验失败")
+    assert scolding.fillers == {"破", "系统"}
+    assert scolding.key == plain.key
+    assert {"系统", "破系"} <= scolding.aside
+    assert scolding.aside.isdisjoint({"查验", "失败"})
+
+
+def test_scolding_alone_is_what_is_asked():
+    assert ask("垃圾系统").fillers == frozenset()
+    assert not ask("垃圾系统").empty
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("没发票", [("发票", True)]),
+        ("没能查验", [("查验", True)]),
+        ("发票不查验", [("查验", False)]),
+        ("发票能查验", []),
+        ("能不能查验", []),
+        ("不能，怎么查验发票", []),
+    ],
+)
+def test_a_word_is_denied_by_the_small_word_before_it(text, denied):
+    assert [tuple(one) for one in ask(text).denied] == denied
+
+
+def test_several_latin_words_are_one_where_the_editors_know_them_so():
+    question = ask("I cannot  log in 了")
+    assert "log in" in question.content
+    assert question.synonyms["log in"] == ("登录",)
+    assert "log in" not in ask("blog in").content

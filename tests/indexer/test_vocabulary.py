@@ -144,3 +144,33 @@ def test_a_vocabulary_survives_the_disk():
 def test_the_same_vocabulary_is_the_same_bytes():
     one, other = (Vocabulary(stop=frozenset(words)) for words in (["的", "了", "吗"], ["吗", "的", "了"]))
     assert json.dumps(one.as_json()) == json.dumps(other.as_json())
+
+
+def test_fillers_are_a_section_of_their_own(write):
+    found = load(write({"_stopwords.txt": "的\n[filler]\n系统\n垃圾\n[question]\n怎么\n"}))
+    assert (found.stop, found.question, found.filler) == ({"的"}, {"怎么"}, {"系统", "垃圾"})
+    assert {"系统", "垃圾"} <= set(found.dictionary)
+    assert found.functional == {"的", "怎么"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "also"),
+    [
+        ("invoice", "发票"),
+        ("invoices", "发票"),
+        ("submitted", "提交"),
+        ("submitting", "提交"),
+        ("expenses", "报销"),
+        ("duplicated", "重复"),
+        ("policies", "标准"),
+    ],
+)
+def test_an_english_word_finds_in_any_form_what_its_plain_form_finds(typed, also):
+    words = {"invoice": "发票", "submit": "提交", "expense": "报销", "duplicate": "重复", "policy": "标准"}
+    vocabulary = Vocabulary(synonyms={word: (other,) for word, other in words.items()})
+    assert vocabulary.also(typed) == (also,)
+
+
+@pytest.mark.parametrize("typed", ["in", "ins", "voice", "发票s", "expensive", ""])
+def test_what_only_looks_like_another_form_finds_nothing(typed):
+    assert Vocabulary(synonyms={"in": ("内",), "invoice": ("发票",), "expense": ("报销",)}).also(typed) in {(), ("内",)[: typed == "in"]}

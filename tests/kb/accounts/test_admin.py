@@ -157,6 +157,14 @@ def test_settings_and_promises_in_force_are_shown_without_secrets(administrator,
         assert words in page
 
 
+def test_what_the_company_has_not_filled_in_is_listed_with_what_to_do_ways_to_reach_somebody_first(administrator):
+    page = administrator.page("/admin").text
+    told = page[page.index("公司信息还有") :]
+    assert "_company.toml" in told
+    assert told.index("finance_contact") < told.index("hotline") < told.index("invoice_title")
+    assert "system_name" not in told[: told.index("里填写")]
+
+
 def test_when_the_company_works_and_what_the_end_of_a_month_changes_is_said_below_the_promises(administrator, services, app_of, link_for, tmp_path):
     page = administrator.page("/admin").text
     for words in (

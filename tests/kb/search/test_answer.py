@@ -126,3 +126,39 @@ def test_what_is_shown_of_a_hit_is_escaped_text_with_marks(shipped, text):
         for shown in (hit.heading, hit.snippet):
             assert not re.search(r"<(?!/?mark>)", shown)
             assert "&" not in html.unescape(shown) or "&amp;" in shown
+
+
+@pytest.fixture
+def denying(publish, article):
+    """Return two articles that differ by a negation."""
+    return publish(
+        {
+            "m/late.md": article("可以报。", title="跨年发票能报销吗", questions=["发票能报销吗 去年的"]),
+            "m/none.md": article("先补开。", title="没有发票能报销吗"),
+            "n/other.md": article("打电话。", title="前台在哪"),
+            "_stopwords.txt": "[stop]\n吗\n[question]\n没\n没有\n能\n",
+        }
+    )
+
+
+def test_who_denies_something_is_answered_by_what_denies_it_too(denying):
+    assert answer(denying, "没发票能报销吗").best.article.id == "m/none"
+    assert answer(denying, "发票能报销吗").best.article.id == "m/late"
+
+
+def test_who_denies_something_is_not_answered_by_what_only_affirms_it(publish, article):
+    alone = publish({"m/late.md": article("可以报。", title="跨年发票能报销吗"), "_stopwords.txt": "[stop]\n吗\n[question]\n没\n能\n"})
+    assert answer(alone, "跨年发票报销").verdict is Verdict.ANSWERED
+    assert answer(alone, "没跨年发票能报销吗").verdict is not Verdict.ANSWERED
+
+
+def test_only_what_no_section_says_is_named_as_missing(shipped):
+    said = answer(shipped, "VPN连不上打印机")
+    assert said.decision.missing == ("打印机",)
+    assert answer(shipped, "what is the laptop").decision.missing == ("laptop",)
+
+
+def test_what_stands_only_where_one_may_not_read_is_missing(publish, article):
+    published = publish({"m/a.md": article("发票。", title="发票怎么开"), "m/b.md": article("绩效。", title="绩效", audience=["finance"])})
+    assert "绩效" in answer(published, "发票和绩效").decision.missing
+    assert "绩效" not in answer(published, "发票和绩效", audience=FINANCE).decision.missing

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import OperationalError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The last migration: written here too, so that a database of this version is known without loading alembic, which takes an eighth of a second."""
 MAX_ID = 2**63 - 1
 """The greatest number that SQLite can hold: a row of a greater one is not even asked for."""

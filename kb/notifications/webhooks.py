@@ -13,6 +13,7 @@ from kb.notifications.channels import Letter, Outgoing
 from kb.notifications.models import Notice
 from kb.notifications.outbox import Topic
 from kb.notifications.spreading import WEBHOOK, WEBHOOK_TOPICS
+from kb.tickets import shares
 from kb.tickets.models import Ticket, TicketEvent
 
 if TYPE_CHECKING:
@@ -64,13 +65,19 @@ def is_one(channel: str) -> bool:
 
 
 def write(session: Session, message: Message, published: Callable[[], Published], base_url: str) -> Outgoing | None:
-    """Return a message ready to go out, None when it concerns nobody of the site any more. `published` is called only for what names an article."""
+    """Return a message ready to go out, None when it concerns nobody of the site any more; an answer concerns those who may read it.
+
+    `published` is called only for what names an article.
+    """
     notice, site = session.get_one(Notice, message.notice_id), message.address
     event = session.get(TicketEvent, notice.event_id) if notice.event_id is not None else None
     if event is not None and spreading.taken_back(session, event):
         return None
     topic = Topic(notice.kind)
     theirs = [share for share in spreading.concerned(session, notice, event, topic) if _is_of(share, site)]
+    answers = event is not None and topic in {Topic.REPLIED, Topic.RESOLVED}
+    if event is not None and answers:
+        theirs = [share for share in theirs if shares.may_read(share, event)]
     if not theirs:
         return None
     number = event.ticket_number if event is not None else theirs[0].ticket_number
@@ -80,7 +87,7 @@ def write(session: Session, message: Message, published: Callable[[], Published]
         "people": [_person(share, base_url) for share in theirs[:MOST_PEOPLE]],
         "count": len(theirs),
     }
-    if event is not None and topic in {Topic.REPLIED, Topic.RESOLVED}:
+    if event is not None and answers:
         readable = bool(event.article) and published().article(event.article, readers.of_site(session, site)) is not None
         told |= {"text": event.text, "article": event.article if readable else "", "url": f"{base_url}/a/{event.article}" if readable else None}
     letter = Letter(WEBHOOK_TOPICS[topic], "", "", "", "")

@@ -80,7 +80,8 @@ class Dossier:
     """A ticket with all that its page shows. `entries` are in the order of time; of people and wordings there are the first, and how many in all.
 
     `omitted` entries are older than those. `alike`: open tickets that may be the same wish. `titles`: the titles of all articles by their ids.
-    `here`: who else has the page open, in words.
+    `here`: who else has the page open, in words. `origins`: from where it was asked; `unheard`: those of them, by the names of their sites, whose people
+    have not read what was answered last, since it was said to others before they came.
     """
 
     ticket: Ticket
@@ -99,6 +100,7 @@ class Dossier:
     titles: Mapping[str, str]
     omitted: int
     origins: list[Origin]
+    unheard: list[str]
 
     @property
     def recent(self) -> list[Entry]:
@@ -154,7 +156,8 @@ def read(
         modules=modules,
         titles={id_: article.title for id_, article in published.articles.items()},
         omitted=omitted,
-        origins=_origins(session, ticket),
+        origins=(origins := _origins(session, ticket)),
+        unheard=_unheard(session, ticket) if origins and ticket.open else [],
     )
 
 
@@ -170,6 +173,18 @@ def _origins(session: Session, ticket: Ticket) -> list[Origin]:
         return []
     listed = sorted(people.items(), key=lambda one: (-one[1], not one[0], one[0]))
     return [Origin(site, count, tuple(name for name, _ in contexts[site].most_common(CONTEXTS))) for site, count in listed]
+
+
+def _unheard(session: Session, ticket: Ticket) -> list[str]:
+    """Return the sites, "" for our own pages, where people wait who have not read the last answer to all: it was said before they came (kb.tickets.realms)."""
+    undone = select(TicketEvent.undoes).where(TicketEvent.ticket_number == ticket.number, TicketEvent.undoes.is_not(None))
+    to_all = (TicketEvent.ticket_number == ticket.number, TicketEvent.follower_id.is_(None), TicketEvent.id.not_in(undone))
+    answers = TicketEvent.kind.in_([Kind.REPLIED.value, Kind.RESOLVED.value])
+    last = session.scalar(select(func.max(TicketEvent.id)).where(*to_all, answers))
+    if last is None:
+        return []
+    waits = (Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True), Follower.reads_after >= last)
+    return list(session.scalars(select(Follower.site).where(*waits).distinct().order_by(Follower.site.desc())))
 
 
 def people(session: Session, ticket: Ticket, labels: Mapping[int, str] | None = None, *, to: str = "", after: int | None = None) -> list[Person]:

@@ -148,8 +148,9 @@ class Detail(Base):
 class Follower(Base):
     """A person's share in a ticket, with the address of a page that only they know. `waiting` is false for those who never saw a receipt.
 
-    `muted_at`: since when they want no messages about it. `came_from`: where an agent moved it from, as pairs of a ticket's number and the last event
-    that this person could read there. `goes_on`: the share in which the person's page goes on, when their ticket was put together with another that they
+    `muted_at`: since when they want no messages about it. `reads_after`: what was said to all in this ticket up to that event is not theirs to
+    read (kb.tickets.realms). `came_from`: where an agent moved it from, as a ticket's number, the last event that this person could read there, and
+    their `reads_after` there. `goes_on`: the share in which the person's page goes on, when their ticket was put together with another that they
     were in already. `site`: the name of the site on which they asked, "" for our own pages; `context`: where they were there, in the host application's words.
     """
 
@@ -175,6 +176,7 @@ class Follower(Base):
     muted_at: Mapped[datetime | None] = mapped_column(Moment)
     came_from: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
     goes_on: Mapped[int | None] = mapped_column(ForeignKey("followers.id"))
+    reads_after: Mapped[int] = mapped_column(default=0, server_default="0")
     site: Mapped[str] = mapped_column(String(40), default="", server_default="")
     context: Mapped[str] = mapped_column(String(200), default="", server_default="")
     ticket: Mapped[Ticket] = relationship(back_populates="followers")

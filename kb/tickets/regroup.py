@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 
 from kb.errors import ConflictError, InvalidRequestError
 from kb.search.models import Intent
-from kb.tickets import history
+from kb.tickets import history, realms
 from kb.tickets.models import Attachment, Detail, Follower, Phrasing, PublicReply, Ticket, TicketEvent
 from kb.tickets.standing import SYSTEM, Kind, as_stored
 
@@ -148,17 +148,38 @@ def _bring(session: Session, shares: list[Follower], source: Ticket, target: Tic
     """Move shares, and let those whose person has one there go on in it; return how to part these again. What was said where they come from stays readable."""
     persons = select(Follower.person).where(Follower.id.in_([share.id for share in shares]))
     there = {one.person: one for one in session.scalars(select(Follower).where(Follower.ticket_number == target.number, Follower.person.in_(persons)))}
-    doubled = []
+    doubled, company = [], realms.present(target)
     for share in shares:
         into = there.get(share.person)
-        read = {int(number): int(last) for number, last in share.came_from} | {source.number: source.version}
+        read = _came_from(share) | {source.number: (source.version, share.reads_after)}
         if into is None:
-            share.ticket_number, share.came_from = target.number, [[number, last] for number, last in read.items() if number != target.number]
+            share.reads_after = _reads_after(share, target, company)
+            share.ticket_number, share.came_from = target.number, _listed(read, target)
         elif share.withdrawn_at is None:
+            if into.withdrawn_at is not None:
+                into.reads_after = company.reads_after(into.person, into.site)
             doubled.append(_double(session, share, into, now))
-            both = read | {int(number): max(int(last), read.get(int(number), 0)) for number, last in into.came_from}
-            into.came_from = [[number, last] for number, last in both.items() if number != target.number]
+            for number, (last, after) in _came_from(into).items():
+                known = read.get(number, (last, after))
+                read[number] = max(last, known[0]), min(after, known[1])
+            into.came_from = _listed(read, target)
     return doubled
+
+
+def _came_from(share: Follower) -> dict[int, tuple[int, int]]:
+    """Return for each ticket that a share was in before the last event that its person read there, and the one after which they read."""
+    return {int(number): (int(last), int(after)) for number, last, after in share.came_from}
+
+
+def _listed(read: dict[int, tuple[int, int]], here: Ticket) -> list[list[int]]:
+    """Return as it is stored what a person read in other tickets than this one."""
+    return [[number, last, after] for number, (last, after) in read.items() if number != here.number]
+
+
+def _reads_after(share: Follower, where: Ticket, company: realms.Present) -> int:
+    """Return after which event somebody reads a ticket that an agent brings them to: where they were before as before, else as whoever comes."""
+    known = _came_from(share).get(where.number)
+    return known[1] if known is not None else company.reads_after(share.person, share.site)
 
 
 def _double(session: Session, share: Follower, into: Follower, now: datetime) -> dict[str, Any]:
@@ -210,9 +231,10 @@ def _wait_too(session: Session, share: Follower, where: Ticket, wording: str, no
     there = session.scalar(select(Follower).where(Follower.ticket_number == where.number, Follower.person == share.person))
     if there is not None:
         was = _state(there)
+        there.reads_after = _reads_after(share, where, realms.present(where))
         there.withdrawn_at, there.goes_on, there.waiting = None, None, share.waiting
         return there, was
-    token, came_from = secrets.token_urlsafe(24), [pair for pair in share.came_from if pair[0] != where.number]
+    token, came_from = secrets.token_urlsafe(24), [one for one in share.came_from if one[0] != where.number]
     new = Follower(
         ticket_number=where.number,
         person=share.person,
@@ -223,6 +245,7 @@ def _wait_too(session: Session, share: Follower, where: Ticket, wording: str, no
         seen_at=share.seen_at,
         contact=share.contact,
         came_from=came_from,
+        reads_after=_reads_after(share, where, realms.present(where)),
         site=share.site,
         context=share.context,
     )

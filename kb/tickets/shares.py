@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased, contains_eager, joinedload
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.mail_address import address_in
 from kb.notifications import outbox
-from kb.tickets import history
+from kb.tickets import history, realms
 from kb.tickets.models import Detail, Follower, Phrasing, Ticket, TicketEvent
 from kb.tickets.standing import ASKER, NEWS, SYSTEM, Kind, State
 
@@ -85,8 +85,10 @@ def join(ticket: Ticket, person: str, wording: Wording, now: datetime, *, receip
         token = secrets.token_urlsafe(24)
         follower = Follower(ticket_number=ticket.number, person=person, token=token, wording=wording.text, waiting=receipt, joined_at=now, contact="")
         follower.site, follower.context = place.site, place.context
+        follower.reads_after = realms.present(ticket).reads_after(person, place.site)
         session.add(follower)
     elif follower.withdrawn_at is not None:
+        follower.reads_after = realms.present(ticket).reads_after(person, place.site)
         follower.withdrawn_at, follower.joined_at, follower.waiting, follower.wording = None, now, receipt, wording.text
         follower.goes_on, follower.site, follower.context = None, place.site, place.context
     else:
@@ -150,6 +152,7 @@ def rejoin(follower: Follower, now: datetime) -> None:
         return rejoin(there, now)
     if ticket.closed_as in {"merged", "spam"}:
         raise ConflictError("这个提问已经关闭，不能恢复。请换个说法再搜索一次。")
+    follower.reads_after = realms.present(ticket).reads_after(follower.person, follower.site)
     follower.withdrawn_at, follower.goes_on, follower.waiting = None, None, True
     phrasing = _phrasing_of(ticket, follower.wording)
     if phrasing is not None:
@@ -185,7 +188,8 @@ def others_untold(follower: Follower) -> bool:
     """Tell whether somebody else waits in a person's ticket to whom no agent has said anything since they came."""
     said = aliased(TicketEvent)
     to_them = or_(said.follower_id.is_(None), said.follower_id == Follower.id)
-    heard = select(said.id).where(said.ticket_number == follower.ticket_number, said.kind.in_(_NEWS), to_them, said.at >= Follower.joined_at)
+    since = (said.at >= Follower.joined_at, said.id > Follower.reads_after)
+    heard = select(said.id).where(said.ticket_number == follower.ticket_number, said.kind.in_(_NEWS), to_them, *since)
     waits = (Follower.ticket_number == follower.ticket_number, Follower.withdrawn_at.is_(None), Follower.waiting.is_(True), Follower.id != follower.id)
     session = history.session_of(follower.ticket)
     return session.scalar(select(Follower.id).where(*waits, ~heard.exists()).limit(1)) is not None
@@ -409,11 +413,14 @@ def _news_of(follower: Follower) -> tuple[ColumnElement[bool], ...]:
 def _readable(follower: Follower) -> ColumnElement[bool]:
     """What concerns all who are in a ticket with this person, or were when they were in another one, and what concerns them alone; not what was undone.
 
+    Of what was said to all before they came, only what people of theirs had heard (kb.tickets.realms); nothing that was said since they took their share back.
     What somebody who asked did is theirs, also where the version before this one did not note whose it was.
     """
     to_all = TicketEvent.follower_id.is_(None) & (TicketEvent.actor != ASKER)
-    here = (TicketEvent.ticket_number == follower.ticket_number) & to_all
-    before = [(TicketEvent.ticket_number == number) & (TicketEvent.id <= last) & to_all for number, last in follower.came_from]
+    here = (TicketEvent.ticket_number == follower.ticket_number) & (TicketEvent.id > follower.reads_after) & to_all
+    if follower.withdrawn_at is not None:
+        here &= TicketEvent.at <= follower.withdrawn_at
+    before = [(TicketEvent.ticket_number == number) & TicketEvent.id.between(after + 1, last) & to_all for number, last, after in follower.came_from]
     written = TicketEvent.id.in_(select(Detail.event_id).where(Detail.follower_id == follower.id))
     undoing = aliased(TicketEvent)
     counts = ~select(undoing.id).where(undoing.undoes == TicketEvent.id).exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from importlib import import_module
+
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -111,6 +114,30 @@ def test_of_whom_a_site_vouched_for_it_is_known_where_they_asked(tmp_path, now):
     with db.read() as session:
         found = {one.person: one.site for one in session.scalars(select(Follower))}
     assert found == {"s:travel:e-7:x": "travel", "he": "", "gone": ""}
+    db.engine.dispose()
+
+
+def test_in_tickets_that_were_asked_on_sites_people_read_from_when_their_site_came(tmp_path, now):
+    db = Database(f"sqlite:///{tmp_path / 'kb.sqlite3'}")
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    with db.engine.execution_options(kb_write=True).connect() as connection, connection.begin():
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0001")
+        for number in (1001, 1002):
+            _tell(connection, number, [])
+        late = "UPDATE followers SET person = 's:travel:7', joined_at = '2026-11-19 09:30:00.000000' WHERE person = 'he' AND ticket_number = 1001"
+        connection.execute(text(late))
+    db.upgrade(now)
+    with db.write() as session:
+        before = (TicketEvent.ticket_number == 1001, TicketEvent.at < datetime(2026, 11, 19, 9, 30, tzinfo=UTC))
+        last = max(session.scalars(select(TicketEvent.id).where(*before)))
+        found = {(one.ticket_number, one.site, one.reads_after) for one in session.scalars(select(Follower))}
+        assert found == {(1001, "travel", last), (1001, "", 0), (1002, "", 0)}
+        session.execute(text("UPDATE followers SET came_from = '[[7,9],[8,4]]' WHERE site = 'travel'"))
+        session.execute(text(import_module("kb.migrations.versions.0007_who_heard_what").ALL_OF_WHERE_THEY_WERE_BEFORE))
+    with db.read() as session:
+        assert {str(one.came_from) for one in session.scalars(select(Follower))} == {"[[7, 9, 0], [8, 4, 0]]", "[]"}
     db.engine.dispose()
 
 

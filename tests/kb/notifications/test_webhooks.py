@@ -306,3 +306,22 @@ def test_joining_again_is_not_told_again(question, told, do, services):
     do(lambda session: shares.join(history.find(session, number), "s:travel:e-1", Wording("打印机卡纸怎么处理", "key", ()), services.now(), receipt=True))
     do(lambda session: shares.add_details(session.get_one(Follower, 1), "", "lin@example.com", services.now()))
     assert told() == []
+
+
+@pytest.mark.parametrize("step", [lifecycle.reply, lambda ticket, text, agent, now: lifecycle.resolve(ticket, agent, now, body=text)])
+def test_what_was_said_while_somebody_was_out_of_a_ticket_to_people_of_another_site_no_server_and_no_letter_tells(question, happens, told, do, said, step):
+    number, made = question({"s:wages:e-9": "he@example.com", "s:travel:e-1": "lin@example.com"})
+
+    def ask_on_their_sites(session):
+        session.get_one(Site, "wages").audience = ["finance"]
+        for person, share in made.items():
+            session.get_one(Follower, share).site = person.split(":")[1]
+
+    do(ask_on_their_sites)
+    told()
+    out = made["s:travel:e-1"]
+    happens(number, lambda ticket, now: shares.withdraw(ticket, next(one for one in ticket.followers if one.id == out), now))
+    happens(number, step, "密码柜 4 号", "王敏")
+    happens(number, lambda ticket, now: shares.rejoin(next(one for one in ticket.followers if one.id == out), now))
+    assert [one for one in told() if one["type"] == "ticket.answered"] == []
+    assert [one.address for one in said.sent if "密码柜" in one.letter.text] == ["he@example.com"]

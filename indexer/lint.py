@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from indexer import vocabulary
+from indexer import picture, vocabulary
 from indexer.article import AUDIENCES, KINDS, PLACEHOLDER, Draft, company_keys, fill_company, parse
 from indexer.errors import Problem
 from indexer.render import Renderer, RenderError, resolve_link
@@ -33,7 +33,7 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,79}/[a-z0-9][a-z0-9-]{0,79}\.md")
 _REPLY = re.compile(r"_replies/[a-z0-9][a-z0-9-]{0,79}\.md")
 _PLACE = re.compile(r"\{\{[^{}]*\}*")
 _MARKDOWN = re.compile(r"\s{0,3}#{1,6}\s|!?\[[^\]]{0,500}\]\(|\*\*|`")
-_LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]\\]|\\.){0,500})\]\((?P<target>[^()\s]{1,500})(?:\s+\"[^\"]{0,200}\")?\)")
+_LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]\\]|\\.){0,500})\]\((?P<target><[^<>]{1,500}>|[^()\s]{1,500})(?:\s+\"[^\"]{0,200}\")?\)")
 _LIST_ITEM = re.compile(r"\s{0,3}(?:[-*+]|\d{1,3}\.)\s+\S")
 _PINYIN_RESIDUE = re.compile(r"[\u4e00-\u9fff][((][a-zāáǎàōóǒòēéěèīíǐìūúǔùǖǘǚǜü]{1,6}[))]")
 
@@ -291,8 +291,8 @@ def _dead_link(draft: Draft, corpus: Corpus, line: int, target: str, *, image: b
     if resolved is None:
         yield Problem(draft.path, line, "dead-link", f"{target} cannot be followed; link to ../module/article.md, a file beside the article, or https://…")
     elif resolved.startswith("/media/"):
-        if resolved.removeprefix("/media/") not in corpus.folder.media:
-            yield Problem(draft.path, line, "dead-link", f"there is no file {resolved.removeprefix('/media/')}; add it or correct the name")
+        if (name := picture.named(resolved.removeprefix("/media/"))) not in corpus.folder.media:
+            yield Problem(draft.path, line, "dead-link", f"there is no file {name}; add it or correct the name")
     elif image:
         yield Problem(draft.path, line, "dead-link", f"the picture {target} is not a file beside the article; copy it there, nothing is loaded from elsewhere")
     elif resolved.startswith(("/a/", "#")):

@@ -1,12 +1,19 @@
-"""How large a picture is, so that a page keeps its place before the picture has come."""
+"""Which picture an address in HTML leads to, and how large it is, so that a page keeps its place before the picture has come."""
 
 from __future__ import annotations
 
+import html
 import re
+from urllib.parse import unquote
 
 _VIEW_BOX = re.compile(rb'<svg\b[^>]*?\bviewBox="\s*[-\d.]+[\s,]+[-\d.]+[\s,]+([\d.]+)[\s,]+([\d.]+)\s*"')
 _PNG = b"\x89PNG\r\n\x1a\n"
 _IMAGE = re.compile(r'<img (?=[^>]*?src="/media/(?P<name>[^"]+)")')
+
+
+def named(address: str) -> str:
+    """Return the name ("module/name") of a picture or file by what stands after "/media/" in an attribute of HTML, percent-encoded as it may be."""
+    return unquote(html.unescape(address))
 
 
 def size(data: bytes) -> tuple[int, int] | None:
@@ -17,11 +24,11 @@ def size(data: bytes) -> tuple[int, int] | None:
     return (round(float(box[1])), round(float(box[2]))) if box else None
 
 
-def with_sizes(html: str, media: dict[str, bytes]) -> str:
+def with_sizes(source: str, media: dict[str, bytes]) -> str:
     """Return sanitised HTML whose `<img>` carry width and height wherever the picture in `media` ("module/name") tells them."""
 
     def sized(match: re.Match[str]) -> str:
-        found = size(media.get(match["name"], b""))
+        found = size(media.get(named(match["name"]), b""))
         return f'<img width="{found[0]}" height="{found[1]}" ' if found else match.group()
 
-    return _IMAGE.sub(sized, html)
+    return _IMAGE.sub(sized, source)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
+from indexer import picture, ranking
 from indexer import question as questions
-from indexer import ranking
 from indexer.article import WAYS_TO_REACH, Article, Section
 from indexer.backend import MAX_LIMIT, MAX_TERMS, Query, SearchHit, Sought, WeightedTerm
 from indexer.completion import complete
@@ -420,7 +420,7 @@ class Published:
     def _pictured(self) -> dict[str, tuple[Article, ...]]:
         found: dict[str, tuple[Article, ...]] = {}
         for article in self.articles.values():
-            for name in {name for section in article.sections for name in _PICTURE.findall(section.html)}:
+            for name in {picture.named(address) for section in article.sections for address in _PICTURE.findall(section.html)}:
                 found[name] = (*found.get(name, ()), article)
         return found
 

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, unquote
 from xml.etree.ElementTree import Element
 
 import markdown
@@ -44,6 +45,8 @@ _ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "td": {"a
 }
 _SECTION_LEVELS = {"h2": 2, "h3": 3}
 _PLACEHOLDER = re.compile("\x02[^\x03]*\x03")
+_UNSAFE = re.compile(r"[^\w./~-]")
+"""What in a file's name means something else in an address or in HTML."""
 _BLOCK_END = re.compile(r"</(?:p|li|h[2-5]|td|th|tr|pre|blockquote|dt|dd)>|<br>|<hr>")
 
 
@@ -70,20 +73,23 @@ def anchor_of(heading: str, separator: str = "-") -> str:
 def resolve_link(article: str, target: str) -> str | None:
     """Return where a link of `article` ("module/slug") leads on the site, or None when it must not be followed.
 
-    "other.md#a" and "../module/other.md" become "/a/module/other"; pictures and files become "/media/module/name"; http, https, mailto and tel stay.
+    "other.md#a" and "../module/other.md" become "/a/module/other"; pictures and files become "/media/module/name", percent-encoded where their name is more
+    than words and dashes (`picture.named` tells it again); http, https, mailto and tel stay.
     """
-    target = "".join(target.split())
+    written, target = target, "".join(target.split())
     if re.match(r"(?i)(https?://[^/]|mailto:|tel:)", target) or target.startswith("#"):
         return target
     if re.match(r"(?i)[a-z][a-z0-9+.-]*:", target) or target.startswith(("/", "\\")):
         return None
     path, mark, anchor = target.partition("#")
+    if not path.endswith(".md"):
+        path = unquote(written.strip().partition("#")[0])
     full = posixpath.normpath(posixpath.join(posixpath.dirname(article), path))
     if full.startswith("..") or full.count("/") != 1:
         return None
-    if full.endswith(".md"):
+    if path.endswith(".md"):
         return f"/a/{full.removesuffix('.md')}{mark}{anchor}"
-    return f"/media/{full}"
+    return f"/media/{_UNSAFE.sub(lambda found: quote(found.group()), full)}"
 
 
 def render(article: str, body: str) -> list[Piece]:

@@ -12,6 +12,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from indexer import picture
 from indexer.published import EVERYONE
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def with_passes(html: str, published: Published, secret_key: str, now: datetime)
     """Return an article's HTML with a pass in each address of a picture that not everybody may see. To be given to nobody but who may read the article."""
 
     def admit(found: re.Match[str]) -> str:
-        shown, name = found.groups()
+        shown, name = found[1], picture.named(found[2])
         return shown if published.shows(name, EVERYONE) else f"{shown}?{NAME}={written(secret_key, name, now)}"
 
     return _PICTURE.sub(admit, html)

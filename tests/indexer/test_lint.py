@@ -42,6 +42,7 @@ def test_a_good_article_has_no_problem(check):
         ("见[x](../../etc/passwd)", 7, "dead-link"),
         ("看![图](没有.svg)", 7, "dead-link"),
         ("看![图](https://evil.example/p.png)", 7, "dead-link"),
+        ("看![图](<没 有.svg>)", 7, "dead-link"),
         ("看![](p.svg)", 7, "image-alt"),
         ("一\n\n# 一级", 9, "heading"),
         ("一\n\n#一级", 9, "heading"),

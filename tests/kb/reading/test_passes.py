@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 
 import pytest
 
+from indexer.build import build
 from kb.accounts import sign_in
 from kb.reading import passes
 from kb.widget.models import Site
@@ -132,3 +134,30 @@ def test_who_reads_less_than_a_site_shows_is_given_nothing(program, restricted, 
         session.get_one(Site, "travel").audience = []
     restricted.sites.look()
     assert program.get("/api/v1/articles/finance/keys", headers=money).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a&b.svg", "a&b.svg"),
+        ("额度 图.svg", "<额度 图.svg>"),
+        ("额度 图.svg", "额度%20图.svg"),
+        ("屏幕截图 (1).svg", "<屏幕截图 (1).svg>"),
+        ("100%.svg", "100%.svg"),
+        ("a+b,c;d.svg", "a+b,c;d.svg"),
+    ],
+)
+def test_a_picture_may_have_any_name_that_a_file_can_have(services_with, app_of, embedded_in, write, article, tmp_path, now, name, written):
+    files = {"_modules.toml": '[finance]\nname = "财务"\n', f"finance/{name}": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30 20"/>'}
+    files["finance/keys.md"] = article(
+        f"银企直连的证书每年更新。\n\n![证书]({written})\n", "银企直连证书更新", questions=["银企直连证书过期"], audience=["finance"]
+    )
+    index = tmp_path / "index"
+    assert build(write(files), index, now).ok
+    services = services_with(index)
+    client = app_of(services).test_client()
+    sections = client.get("/api/v1/articles/finance/keys", headers=embedded_in(services, audience=["finance"])("articles:read")).json["sections"]
+    (address,) = SEEN.findall("".join(one["html"] for one in sections))
+    assert 'width="30" height="20"' in sections[0]["html"]
+    assert client.get(html.unescape(address)).status_code == 200
+    assert client.get(html.unescape(address).partition("?")[0]).status_code == 404

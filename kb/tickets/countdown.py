@@ -73,6 +73,9 @@ def of_row(ticket: Ticket, policies: Policies, now: datetime) -> Countdown | Non
     if not found.next.running:
         return Countdown("等提问人，暂停计时", "paused")
     name = "回复" if found.next is found.response else "解决"
+    if found.next.due_at is not None and _rests(found.next, found, policies, now):
+        by = _by(found.next.due_at, now, policies.hours.zone, short=True)
+        return Countdown(f"{by.strip()} 前{name}（休息中）", _tone(found.next, now), found.next.due_at)
     return Countdown(f"{name}{_left(found.next, _day(policies, found.promise))}", _tone(found.next, now), found.next.due_at)
 
 
@@ -124,11 +127,18 @@ def _line(ticket: Ticket, found: Clocks, clock: Clock, policies: Policies, now: 
         met = "回复" if clock is found.response else "解决"
         return Countdown(f"{moment(clock.met_at, zone)} 已{met}{over or '，按时'}", "late" if clock.late else "met", clock.met_at)
     if clock.running and clock.due_at is not None:
+        if _rests(clock, found, policies, now):
+            return Countdown(f"{_by(clock.due_at, now, zone).strip()} 前（休息中）", _tone(clock, now), clock.due_at)
         return Countdown(f"{moment(clock.due_at, zone)} 前，{_left(clock, day)}", _tone(clock, now), clock.due_at)
     if not ticket.open:
         return Countdown("已结束" + over, "late" if clock.late else "met")
     why = "等提问人补充" if ticket.state == State.WAITING else "现在没有人在等"
     return Countdown(f"{why}，暂停计时，{_left(clock, day)}", "late" if clock.late else "paused")
+
+
+def _rests(clock: Clock, found: Clocks, policies: Policies, now: datetime) -> bool:
+    """Tell whether a clock with time left stands still until people work again: minutes that are left would read as minutes from now."""
+    return not clock.late and not found.promise.always and policies.hours.opens_at(now) > now
 
 
 def _tone(clock: Clock, now: datetime) -> str:
@@ -166,10 +176,12 @@ def _whole(seconds: float, day: tuple[float, str]) -> str:
     return " ".join(f"{number} {name}" for number, name in ((hours, "小时"), (minutes, "分钟")) if number)
 
 
-def _by(due_at: datetime, now: datetime, zone: ZoneInfo) -> str:
-    """Return a moment to come as people say it, the started minute as a whole one: 今天 17:10, 11月24日（周二）10:00."""
+def _by(due_at: datetime, now: datetime, zone: ZoneInfo, *, short: bool = False) -> str:
+    """Return a moment to come as people say it, the started minute as a whole one: 今天 17:10, 11月24日（周二）10:00; in `short` 周二 10:00 within a week."""
     local = (due_at + timedelta(minutes=1, microseconds=-1)).astimezone(zone).replace(second=0, microsecond=0)
-    return f"{_day_name(local, now)}{local:%H:%M} "
+    away = (local.date() - now.astimezone(zone).date()).days
+    day = f"周{_WEEKDAYS[local.weekday()]} " if short and 1 < away < 7 else _day_name(local, now)  # noqa: PLR2004 - a week
+    return f"{day}{local:%H:%M} "
 
 
 def _day_name(local: datetime, now: datetime) -> str:

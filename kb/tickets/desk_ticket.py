@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _MOST = 2**31 - 1
 _LONGEST_VIEW = 400
 """Characters of the queue's address that a page carries along."""
+_ALSO_PUBLIC, _ALSO_UNTIL = "answer", "7"
+"""As what, and for how many days, a reply is made public by one tick."""
 _IN_COMPOSER = ("reply", "resolve", "publish", "insert")
 """Steps whose text stands in the composer, to be sent from there again."""
 
@@ -156,8 +158,11 @@ def _sent() -> Sent:
     form = request.form
     seen, event = form.get("seen", ""), form.get("event", "")
     texts = {name: clean(form.get(name, "")) for name in ("body", "to", "public", "until", "day", "target")}
+    mode = form.get("mode", "reply")
+    if mode == "reply" and form.get("also") == "public" and not texts["public"]:
+        texts |= {"public": _ALSO_PUBLIC, "until": _ALSO_UNTIL}
     return Sent(
-        mode=form.get("mode", "reply"),
+        mode=mode,
         article=clean(form.get("article", "")).strip(),
         value=clean(form["value"]).strip() if "value" in form else None,
         phrasings=tuple(map(int, filter(_is_number, form.getlist("phrasing")))),

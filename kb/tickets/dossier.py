@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, func, select
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 ALIKE = 3
 """Other open tickets that may be the same wish."""
+RECENTLY = timedelta(days=30)
+"""For how long an answer to the same words is offered again."""
 PEOPLE = 20
 """People that stand on the ticket's page; the rest are on pages of their own."""
 PEOPLE_A_PAGE = 100
@@ -76,6 +79,16 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was answered in another ticket to all who had asked it: words, an article, or both."""
+
+    number: int
+    text: str
+    article: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """A ticket with all that its page shows. `entries` are in the order of time; of people and wordings there are the first, and how many in all.
 
@@ -101,6 +114,7 @@ class Dossier:
     omitted: int
     origins: list[Origin]
     unheard: list[str]
+    answered: Earlier | None
 
     @property
     def recent(self) -> list[Entry]:
@@ -135,8 +149,8 @@ def read(
     ticket = history.find(session, number)
     labels = _labels(session, ticket)
     modules = {module.id: module.name for module in published.modules}
-    asked = select(Phrasing).where(Phrasing.ticket_number == number).order_by(Phrasing.asked.desc(), Phrasing.id)
-    wordings = list(session.scalars(asked.limit(WORDINGS)))
+    its = (Phrasing.ticket_number == number, Phrasing.asked > 0) if ticket.people else (Phrasing.ticket_number == number,)
+    wordings = list(session.scalars(select(Phrasing).where(*its).order_by(Phrasing.asked.desc(), Phrasing.id).limit(WORDINGS)))
     entries = Words(published, labels, modules).entries(session, ticket, agent, since)
     omitted = 0 if whole else max(0, len(entries) - MOST_OPEN - EARLIER)
     public = lifecycle.live_public_replies(ticket, now)
@@ -146,7 +160,7 @@ def read(
         people=people(session, ticket, labels, to=to),
         people_in_all=ticket.people,
         wordings=wordings,
-        wordings_in_all=session.scalar(select(func.count()).select_from(Phrasing).where(Phrasing.ticket_number == number)) or 0,
+        wordings_in_all=session.scalar(select(func.count()).select_from(Phrasing).where(*its)) or 0,
         candidates=articles_for(published, [one.text for one in wordings[:MOST_WORDINGS]] or [ticket.question]),
         alike=[other for other, _ in clusters.alike(session, published, ticket, ALIKE)] if ticket.open else [],
         public=public[0] if public else None,
@@ -158,7 +172,23 @@ def read(
         omitted=omitted,
         origins=(origins := _origins(session, ticket)),
         unheard=_unheard(session, ticket) if origins and ticket.open else [],
+        answered=_answered(session, ticket, now) if ticket.open and ticket.news_at is None else None,
     )
+
+
+def _answered(session: Session, ticket: Ticket, now: datetime) -> Earlier | None:
+    """Return what was answered to all who asked in the same words before, in the ticket that was resolved last; None without such a one of these weeks."""
+    keys = list(session.scalars(select(Phrasing.key).where(Phrasing.ticket_number == ticket.number, Phrasing.asked > 0).limit(WORDINGS)))
+    ended = (Ticket.open.is_(False), Ticket.closed_as.in_(["", "expired"]), Ticket.resolved_at > now - RECENTLY)
+    alike = select(Ticket).join(Phrasing, Phrasing.ticket_number == Ticket.number).where(Phrasing.key.in_(keys), Phrasing.key != "", *ended)
+    for other in session.scalars(alike.distinct().order_by(Ticket.resolved_at.desc()).limit(ALIKE)):
+        undone = select(TicketEvent.undoes).where(TicketEvent.ticket_number == other.number, TicketEvent.undoes.is_not(None))
+        to_all = (TicketEvent.ticket_number == other.number, TicketEvent.follower_id.is_(None), TicketEvent.id.not_in(undone))
+        answers = TicketEvent.kind.in_([Kind.REPLIED.value, Kind.RESOLVED.value])
+        said = session.scalar(select(TicketEvent).where(*to_all, answers).order_by(TicketEvent.id.desc()).limit(1))
+        if said is not None:
+            return Earlier(other.number, said.body, said.article, said.at)
+    return None
 
 
 def _origins(session: Session, ticket: Ticket) -> list[Origin]:

@@ -132,7 +132,10 @@ class TicketEvent(Base):
 
 
 class Detail(Base):
-    """What one person or agent wrote about one person's case, as written. Emptied 90 days after the ticket ended; `forgotten_at` says when."""
+    """What one person or agent wrote about one person's case, as written but for a person's numbers of cards (kb.masking).
+
+    Emptied 90 days after the ticket ended; `forgotten_at` says when.
+    """
 
     __tablename__ = "details"
     __table_args__ = (Index("ix_details_follower", "follower_id"),)

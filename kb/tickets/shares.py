@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
 from kb.mail_address import address_in
+from kb.masking import without_cards
 from kb.notifications import outbox
 from kb.tickets import history, realms
 from kb.tickets.models import Detail, Follower, Phrasing, Ticket, TicketEvent
@@ -213,7 +214,7 @@ def has_told(follower: Follower) -> bool:
 
 
 def add_details(follower: Follower, details: str, contact: str | None, now: datetime) -> None:
-    """Keep what a person adds, as written, for them and the agents; the same words twice are one. None leaves the contact as it was.
+    """Keep what a person adds, but for numbers of cards as written, for them and the agents; the same words twice are one. None leaves the contact as it was.
 
     Raises InvalidRequestError when it is too long, ConflictError without a share.
     """
@@ -221,6 +222,7 @@ def add_details(follower: Follower, details: str, contact: str | None, now: date
     if len(details) > MAX_TEXT or len(contact) > MAX_CONTACT:
         raise InvalidRequestError("too_long", f"补充说明最多 {MAX_TEXT} 字，联系方式最多 {MAX_CONTACT} 字。请删减后再提交。")
     require_share(follower)
+    details = without_cards(details)
     answers = bool(contact) and contact != follower.contact and follower.ticket.open and _asked_back(follower)
     reachable_anew = address_in(contact) not in {"", address_in(follower.contact)}
     follower.contact = contact
@@ -295,7 +297,7 @@ def rate(follower: Follower, satisfaction: int, word: str, now: datetime) -> Non
     if follower.ticket.resolved_at is None:
         raise ConflictError("还没有解决，先不用评价。解决后这里会请你评价。")
     follower.satisfaction = satisfaction
-    history.record(follower.ticket, Kind.RATED, now, ASKER, target=str(satisfaction), private=word, follower=follower)
+    history.record(follower.ticket, Kind.RATED, now, ASKER, target=str(satisfaction), private=without_cards(word), follower=follower)
 
 
 def reopen(follower: Follower, why: str, now: datetime) -> None:
@@ -317,7 +319,7 @@ def reopen(follower: Follower, why: str, now: datetime) -> None:
         raise InvalidRequestError("too_long", f"说明最多 {MAX_TEXT} 字。请删减后再提交。")
     follower.confirmed_at, follower.seen_at = None, now
     wait(follower, now)
-    history.record(ticket, Kind.REOPENED, now, ASKER, private=why, follower=follower)
+    history.record(ticket, Kind.REOPENED, now, ASKER, private=without_cards(why), follower=follower)
     return None
 
 

@@ -81,7 +81,7 @@ class Words:
                 id=event.id,
                 at=event.at,
                 who=self._who(event),
-                what=f"撤销：{whats.get(event.undoes, '一步操作')}" if event.undoes is not None else whats[event.id],
+                what=_undoing(event, whats) if event.undoes is not None else whats[event.id],
                 kind=event.kind,
                 text="" if event.kind == Kind.OPENED and event.body == ticket.question else event.text,
                 article=event.article,
@@ -138,6 +138,7 @@ class Words:
             Kind.CATEGORISED: f"{name} {_CATEGORIES.get(target, '未定')}",
             Kind.PRIORITISED: f"{name} {_PRIORITIES.get(target, '未定')}",
             Kind.PUBLISHED: f"{name}（{lifecycle.PUBLIC_KINDS.get(target, target)}）",
+            Kind.REOPENED: "说仍未解决" if event.actor == ASKER else name,
             Kind.RETIRED: "公开回复由文章代替" if event.article else name,
             Kind.RATED: f"{name} {target} 分",
             Kind.RESOLVED: "用文章解决" if event.article else name,
@@ -147,6 +148,11 @@ class Words:
             Kind.ESCALATED: f"升级给{LEVEL_NAMES[Level(target)]}" if kind is Kind.ESCALATED and target else "取消升级",
         }
         return in_words.get(kind, name)
+
+
+def _undoing(event: TicketEvent, whats: Mapping[int, str]) -> str:
+    """Return what was taken back: of those who asked nobody can take back more than their going."""
+    return "恢复了提问" if event.actor == ASKER else f"撤销：{whats.get(event.undoes or 0, '一步操作')}"
 
 
 def _named_files(event: TicketEvent) -> list[int]:

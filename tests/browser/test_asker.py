@@ -34,6 +34,17 @@ def test_a_receipt_is_taken_back_and_restored_where_it_stands(people, site):
     assert (receipt.inner_text(), asker.page.url) == (before, address)
 
 
+def test_what_was_typed_is_still_there_when_a_question_is_taken_back_and_restored(people, site):
+    asker = people()
+    ask(asker, site, "鞋套在哪里领")
+    asker.page.locator(".receipt").get_by_role("link", name="补充说明").click()
+    asker.page.locator("#d").fill("前台没有，写到一半")
+    asker.page.get_by_role("button", name="撤销这个提问").click()
+    expect(asker.page.get_by_text("之前补充的内容都还在")).to_be_visible()
+    asker.page.get_by_role("button", name="恢复").click()
+    expect(asker.page.locator("#d")).to_have_value("前台没有，写到一半")
+
+
 def file_of(name, content, kind="image/png"):
     return {"name": name, "mimeType": kind, "buffer": content}
 

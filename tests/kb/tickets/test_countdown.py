@@ -60,6 +60,9 @@ class Row:
         (Row(responded_at=at("09:05"), state="in_progress"), at("17:00"), "解决剩 1 小时", "near", at("09:00", 24)),  # 17:00-17:30, 08:30-09:00
         (Row(priority="urgent"), at("09:01"), "回复剩 4 分钟", "", at("09:05")),
         (Row(category="complaint", responded_at=at("09:01")), at("09:02"), "解决剩 2 个工作日", "", at("09:00", 26)),
+        (Row(runs=[[at("17:25").isoformat(), None]]), at("20:00"), "明天 08:55 前回复（休息中）", "", at("08:55", 24)),
+        (Row(runs=[[at("17:25", 27).isoformat(), None]]), at("10:00", 28), "周一 08:55 前回复（休息中）", "", at("08:55", 30)),
+        (Row(runs=[[at("11:55").isoformat(), None]]), at("12:10"), "今天 13:55 前回复（休息中）", "", at("13:55")),
         (
             Row(state="waiting", responded_at=at("09:05"), runs=[[at("09:00").isoformat(), at("09:05").isoformat()]]),
             at("10:00"),
@@ -104,6 +107,8 @@ def test_what_is_promised_is_said_in_full(tmp_path):
     ]
     own = _policies(tmp_path, '[[promise]]\nname = "全天"\nrespond = "90min"\nresolve = "48h"\nalways = true\n')
     assert countdown.promised(own.promises[0], own) == "全天：1 小时 30 分钟内回复，2 天内解决"
+    row = Row(runs=[[at("20:00").isoformat(), None]])
+    assert countdown.of_row(row, own, at("20:30")).words == "回复剩 1 小时", "what is promised for every hour never rests"
     nothing = _policies(tmp_path, '[[promise]]\nname = "尽快"\n')
     assert countdown.promised(nothing.promises[0], nothing) == "尽快"
     assert countdown.of_row(Row(), nothing, at("10:00")) is None
@@ -115,6 +120,11 @@ def test_what_is_promised_is_said_in_full(tmp_path):
     [
         (Row(), at("09:18"), [("首次回复", "11月23日 09:30 前，剩 12 分钟", ""), ("解决", "11月24日 09:00 前，剩 7 小时", "")]),
         (Row(), at("09:40"), [("首次回复", "11月23日 09:30 前，已超 10 分钟", "late"), ("解决", "11月24日 09:00 前，剩 6 小时", "")]),
+        (
+            Row(runs=[[at("17:25").isoformat(), None]]),
+            at("20:00"),
+            [("首次回复", "明天 08:55 前（休息中）", ""), ("解决", "明天 17:25 前（休息中）", "")],
+        ),
         (
             Row(responded_at=at("09:05"), state="in_progress"),
             at("17:00"),

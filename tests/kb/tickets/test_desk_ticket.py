@@ -598,6 +598,81 @@ def test_every_kind_of_event_has_words(agent, ticket, services, read):
         assert words in text
 
 
+# What was answered before
+
+
+def test_a_question_in_the_same_words_names_what_was_answered_and_one_press_answers_it(signed_in, asker, second_asker, agent_does, clock, kinds):
+    asker.ask("打印机卡纸怎么处理")
+    agent_does(lifecycle.reply, body="在看")
+    agent_does(lifecycle.resolve, body="重启打印机。\n再按 OK。")
+    agent_does(lifecycle.note, body="别告诉别人")
+    clock.forward(days=29)
+    agent = signed_in("客服小林", "agent")
+    second_asker.ask("咖啡机漏水找谁")
+    assert "已有答复" not in agent.page("/desk/1002").text, "other words"
+    second = second_asker.ask("请问打印机卡纸怎么处理？").json["ticket"]
+    page = agent.page("/desk/1003")
+    assert "同样的问题 T-1001 已有答复 重启打印机。 再按 OK。" in page.text
+    assert "/desk/1001" in page.links
+    form = next(form for form in page.forms if form["fields"].get("body", "").startswith("重启打印机"))
+    assert agent.post("/desk/1003/resolve", data=form["fields"]).location == "/desk/1003?done=resolve"
+    assert "重启打印机。" in second_asker.page(second["url"].removeprefix("http://localhost")).text
+    assert kinds(1003) == ["resolved"]
+
+
+def test_an_answer_of_long_ago_and_one_to_one_person_alone_are_not_offered_again(signed_in, asker, second_asker, ticket, agent_does, clock):
+    agent_does(lifecycle.reply, body="只给你。", to=ticket["token"])
+    asker.submit(ticket["path"], f"{ticket['path']}/settle")
+    second_asker.ask("打印机卡纸怎么处理")
+    agent = signed_in("客服小林", "agent")
+    assert "打印机卡纸怎么处理" in agent.page("/desk/1002").text
+    assert "已有答复" not in agent.page("/desk/1002").text
+    agent.submit("/desk/1002", "/desk/1002/resolve", body="重启打印机。")
+    clock.forward(days=31)
+    second_asker.ask("打印机卡纸怎么处理", "unsolved")
+    agent = signed_in("客服小林", "agent")
+    assert "打印机卡纸怎么处理" in agent.page("/desk/1003").text
+    assert "已有答复" not in agent.page("/desk/1003").text
+
+
+def test_one_tick_beside_the_answer_makes_it_public_for_a_week_when_several_wait(agent, asker, open_one, services, read, clock):
+    open_one("打印机卡纸")
+    assert "也公开 7 天" not in agent.page(PAGE).text
+    number = open_one("咖啡机漏水", 2)
+    page = f"/desk/{number}"
+    assert "也公开 7 天" in agent.page(page).text
+    agent.submit(page, f"{page}/reply", mode="reply", body="在看")
+    with services.db.read() as session:
+        assert session.scalars(select(PublicReply)).all() == [], "nobody ticked it"
+    asked = agent.submit(page, f"{page}/reply", mode="ask", body="哪一台？", also="public")
+    assert asked.location == f"{page}?done=ask", "a question back is made public by no tick that is hidden then"
+    assert agent.submit(page, f"{page}/resolve", body="关掉总阀，找行政。", also="public").location == f"{page}?done=resolve-public"
+    with services.db.read() as session:
+        (public,) = session.scalars(select(PublicReply))
+        assert (public.kind, public.body, public.expires_at - clock()) == ("answer", "关掉总阀，找行政。", timedelta(days=7))
+
+
+# What those who asked did, in words
+
+
+def test_who_says_without_a_word_that_it_is_not_solved_is_read_to_have_said_so(agent, asker, ticket, agent_does):
+    agent_does(lifecycle.resolve, body="重启打印机。")
+    asker.submit(ticket["path"], f"{ticket['path']}/reopen", details="")
+    assert "提问人 说仍未解决" in agent.page(PAGE).text
+    assert "你说仍未解决" in asker.page(ticket["path"]).text
+
+
+def test_who_comes_back_is_said_to_have_come_back_and_wordings_that_nobody_has_any_more_are_left_out(agent, asker, second_asker, ticket):
+    asker.submit(ticket["path"], f"{ticket['path']}/withdraw")
+    asker.submit(ticket["path"], f"{ticket['path']}/rejoin")
+    assert "提问人 恢复了提问" in agent.page(PAGE).text
+    other = second_asker.ask("请问打印机卡纸怎么处理呢").json["ticket"]["url"].removeprefix("http://localhost")
+    second_asker.submit(other, f"{other}/withdraw")
+    text = agent.page(PAGE).text
+    assert "0 次" not in text
+    assert "请问打印机卡纸怎么处理呢" not in text
+
+
 # Promised times
 
 
@@ -606,7 +681,7 @@ def test_the_head_says_what_is_promised_and_how_it_stands(agent, clock, open_one
     open_one("打印机卡纸")
     clock.forward(minutes=40)
     text = read(agent.get(PAGE).text).text
-    assert "首次回复 11月20日 17:20 前，已超 10 分钟 解决 11月23日 16:50 前，剩 6 小时 承诺 普通：30 分钟内回复，1 个工作日内解决" in text
+    assert "首次回复 11月20日 17:20 前，已超 10 分钟 解决 11月23日（周一）16:50 前（休息中） 承诺 普通：30 分钟内回复，1 个工作日内解决" in text
 
 
 def test_an_agent_lets_others_look_at_a_ticket_says_why_to_colleagues_only_and_takes_it_back(agent, asker, ticket, services, kinds):

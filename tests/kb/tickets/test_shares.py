@@ -48,6 +48,20 @@ def test_who_withdrew_and_joins_again_is_there_once(two, now):
     assert two(withdraw_and_join) == {QUESTION.text: 1, "卡纸": 1}
 
 
+def test_numbers_of_cards_are_masked_in_what_a_person_adds_and_numbers_that_agents_need_are_not(two, later):
+    typed = "身份证11010519491231002X，卡号4111 1111 1111 1111，手机13800138000，单号 202611200000000017"
+    kept = "身份证[身份证号]，卡号[银行卡号]，手机13800138000，单号 202611200000000017"  # as an identity card its check digit would be right
+
+    def say(ticket, hers, _):
+        shares.add_details(hers, typed, "13800138000", later())
+        lifecycle.resolve(ticket, "lin", later(), body="好了")
+        shares.rate(hers, 1, typed, later())
+        shares.reopen(hers, typed, later())
+        return [event.text for event in ticket.events if event.actor == "asker" and event.detail is not None], hers.contact
+
+    assert two(say) == ([kept, kept, kept], "13800138000")
+
+
 def test_a_reworded_ticket_has_the_new_words_only_and_remembers_the_old_ones(db, now):
     with db.write() as session:
         ticket = history.open_ticket(session, QUESTION.text, now)

@@ -100,7 +100,6 @@ def test_every_name_of_a_state_a_step_a_kind_and_a_role_has_its_english(english)
     assert said - english.keys() == set()
 
 
-def expectations(policies):
 def test_what_a_question_brought_and_what_became_of_it_has_its_english(page, english):
     assert sentences(module("search/api")) - english.keys() == set()
     asked = {"q": "审批一直不动和火星基地", "limit": 3}
@@ -109,6 +108,7 @@ def test_what_a_question_brought_and_what_became_of_it_has_its_english(page, eng
     assert words["zh-TW"] != words["zh-CN"]
 
 
+def expectations(policies):
     """Yield whatever people can be told to expect, at three hours of every third day of a year, and with all who may have been told."""
     hours = [datetime(2025, 12, 30, tzinfo=UTC) + timedelta(hours=hour) for hour in range(0, 24 * 400, 72)]
     for now in (start + timedelta(hours=hour) for start in hours for hour in (2, 9, 20)):
@@ -162,9 +162,9 @@ def test_whatever_people_may_expect_has_its_english_and_no_word_of_the_file_is_i
 @pytest.mark.parametrize(
     ("ours", "english", "taiwan"),
     [
-        ("预计今天 17:10 前回复", "A reply is expected by 17:10 today", "預計今天 17:10 前回復"),
+        ("预计今天 17:10 前回复", "A reply is expected by 17:10 today", "預計今天 17:10 前回覆"),
         ("预计 11月24日（周二）10:00 前解决", "A solution is expected by 10:00 on Tue 24 November", "預計11月24日（週二）10:00前解決"),
-        ("预计 2027年1月4日（周一）10:00 前回复", "A reply is expected by 10:00 on Mon 4 January 2027", "預計2027年1月4日（週一）10:00前回復"),
+        ("预计 2027年1月4日（周一）10:00 前回复", "A reply is expected by 10:00 on Mon 4 January 2027", "預計2027年1月4日（週一）10:00前回覆"),
         ("没有模块 软件。去掉 module 参数即可搜索全部。", "There is no module 软件. Leave out the parameter module to search everything.", None),
         ("三楼的那台", "三楼的那台", "三楼的那台"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, jsonify, redirect, request
@@ -11,7 +10,7 @@ from werkzeug.http import parse_options_header
 from kb.errors import InvalidRequestError, NotFoundError
 from kb.reading import contract
 from kb.reading.feedback import MAX_REASON, give
-from kb.reading.passes import with_passes
+from kb.reading.passes import for_any_page
 from kb.web.forms import clean, json_object, number_arg, text_of
 from kb.web.openapi import described
 from kb.web.visitor import sender, visitor
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
     from indexer.article import Article
     from kb.services import Services
-
-
-_LOCAL = re.compile(r'(<(?:a|img)\b[^<>]*? (?:href|src)=")/(?!/)')
-"""An address on this host in a tag. Sections hold no < or > inside one: nh3 writes them as entities."""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -51,7 +46,8 @@ def blueprint(services: Services) -> Blueprint:
         found = published.article(f"{module}/{slug}", visitor().audience)
         if found is None:
             raise NotFoundError("没有这篇文章。它可能改名或撤下了，搜一下你要找的内容。")
-        return jsonify(_whole(found, services.config.base_url, lambda html: with_passes(html, published, services.config.secret_key, services.now())))
+        config, now = services.config, services.now()
+        return jsonify(_whole(found, config.base_url, lambda html: for_any_page(html, published, config.secret_key, config.base_url, now)))
 
     @views.post("/feedback")
     @described(contract.FEEDBACK)
@@ -89,11 +85,8 @@ def _brief(article: Article, base_url: str) -> dict[str, Any]:
     }
 
 
-def _whole(article: Article, base_url: str, admit: Callable[[str], str]) -> dict[str, Any]:
-    """Return an article in the form of the contract: what its HTML points to is on this host, wherever it is shown. `admit` puts passes into HTML."""
-    sections = [
-        {"anchor": one.anchor, "heading": one.heading, "level": one.level, "html": _LOCAL.sub(rf"\g<1>{base_url}/", admit(one.html))}
-        for one in article.sections
-    ]
+def _whole(article: Article, base_url: str, shown: Callable[[str], str]) -> dict[str, Any]:
+    """Return an article in the form of the contract: `shown` makes HTML fit for any page."""
+    sections = [{"anchor": one.anchor, "heading": one.heading, "level": one.level, "html": shown(one.html)} for one in article.sections]
     contents = [{"anchor": one.anchor, "heading": one.heading} for one in article.sections if one.anchor]
     return _brief(article, base_url) | {"sections": sections, "contents": contents}

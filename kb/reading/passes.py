@@ -24,6 +24,8 @@ LONGEST = timedelta(minutes=15)
 _STEP = 300
 """Seconds at whose multiples passes end, so that the same picture has one address for some minutes and a browser fetches it once."""
 _PICTURE = re.compile(r'(\b(?:src|href)="/media/([^"?#]+))(?=")')
+_LOCAL = re.compile(r'(<(?:a|img)\b[^<>]*? (?:href|src)=")/(?!/)')
+"""An address on this host in a tag. Sections hold no < or > inside one: nh3 writes them as entities."""
 _WRITTEN = re.compile(r"([1-9][0-9]{9,10})\.([0-9a-f]{40})", re.ASCII)
 
 
@@ -35,6 +37,11 @@ def with_passes(html: str, published: Published, secret_key: str, now: datetime)
         return shown if published.shows(name, EVERYONE) else f"{shown}?{NAME}={written(secret_key, name, now)}"
 
     return _PICTURE.sub(admit, html)
+
+
+def for_any_page(html: str, published: Published, secret_key: str, base_url: str, now: datetime) -> str:
+    """Return an article's HTML as a page of another host can show it: addresses name our host, and pictures have their passes. The same people may have it."""
+    return _LOCAL.sub(rf"\g<1>{base_url}/", with_passes(html, published, secret_key, now))
 
 
 def written(secret_key: str, name: str, now: datetime) -> str:

@@ -9,7 +9,7 @@ from flask import Blueprint, jsonify, request
 
 from indexer.published import EVERYONE
 from kb.errors import InvalidRequestError
-from kb.reading.passes import with_passes
+from kb.reading.passes import for_any_page
 from kb.search import contract
 from kb.search.answer import answer, as_json
 from kb.search.answerability import Verdict
@@ -56,7 +56,7 @@ def blueprint(services: Services) -> Blueprint:
         )
         body = as_json(found, services.config.base_url) | {"words": _words_of(found)}
         if "answer" in body:
-            body["answer"] = with_passes(body["answer"], published, services.config.secret_key, services.now())
+            body["answer"] = for_any_page(body["answer"], published, services.config.secret_key, services.config.base_url, services.now())
         return jsonify(body | ({"reply": _reply_json(public)} if public else {}))
 
     @views.post("/intents")

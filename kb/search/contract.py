@@ -89,7 +89,7 @@ _ANSWER = Named(
             "corrected": maybe(text("What the question was taken to mean.")),
         },
         optional={
-            "answer": text("The best section's HTML, only when the verdict is answered."),
+            "answer": text("The best section's HTML, only when the verdict is answered; its addresses are whole, as in an article."),
             "unfinished": flag("The last word is still being typed: too early for a verdict."),
             "reply": REPLY,
         },

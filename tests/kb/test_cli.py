@@ -198,7 +198,9 @@ def test_search_prints_what_the_api_answers(built, app_of, services_with, tmp_pa
     for query, limit in (("打印机卡纸", "10"), ("食堂几点开门", "1"), ("怎么办", "10"), ("--", "10")):
         code, body = _json(built("search", "--limit", limit, "--json", "--", query))
         assert code == 0
-        assert body == client.get("/api/v1/search", query_string={"q": query, "limit": limit}).json
+        answer = client.get("/api/v1/search", query_string={"q": query, "limit": limit}).json
+        del answer["words"]  # what a page says to people
+        assert body == answer
     assert "打印机卡纸怎么处理 › 开头" in built("search", "打印机卡纸")[1]
 
 

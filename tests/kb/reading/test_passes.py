@@ -51,6 +51,12 @@ def test_an_answer_of_the_search_shows_its_pictures_too(program, money, address)
     assert SEEN.findall(said["answer"]) == [address]
 
 
+def test_an_answer_of_the_search_says_addresses_as_its_article_does(program, money):
+    whole = program.get("/api/v1/articles/finance/keys", headers=money).json["sections"][0]["html"]
+    assert 'src="http://localhost/media/finance/key.svg?pass=' in whole
+    assert program.get("/api/v1/search?q=银企直连证书过期", headers=money).json["answer"] == whole
+
+
 def test_what_is_not_right_in_every_letter_is_as_no_pass_and_as_no_picture(program, restricted, address, now):
     path, given = address.split("?pass=")
     ends, proof = given.split(".")

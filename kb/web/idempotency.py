@@ -11,11 +11,14 @@ import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
 from kb.errors import InFlightError, InvalidRequestError
+from kb.web import language
 from kb.web.models import StoredAnswer
+from kb.web.origins import SITE_IN_QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +73,7 @@ def once(services: Services, subject: str) -> Iterator[Once]:
     if not _KEY.fullmatch(key):
         raise InvalidRequestError("bad_key", f"{HEADER} must be 16 to 128 visible ASCII characters; send a new random one with each new request")
     digest = _digest(services, subject.encode(), key.encode())
-    body_digest = _digest(services, request.method.encode(), request.full_path.encode(), *_sent())
+    body_digest = _digest(services, request.method.encode(), _address().encode(), *_sent())
     with _alone(services.config.data / LOCKS, digest):
         with services.db.read() as session:
             found = session.get(StoredAnswer, digest)
@@ -78,6 +81,11 @@ def once(services: Services, subject: str) -> Iterator[Once]:
             raise InvalidRequestError("key_reused", f"this {HEADER} came with another request before; send a new random one with each new request", 422)
         stored = Response(found.body, found.status, mimetype="application/json") if found is not None else None
         yield Once(stored, digest, body_digest, services.now())
+
+
+def _address() -> str:
+    """Return what is asked for: without the language of the answer and the site, which is named here or in a header and stands for itself in who asks."""
+    return f"{request.path}?{urlencode([pair for pair in request.args.items(multi=True) if pair[0] not in {language.NAME, SITE_IN_QUERY}])}"
 
 
 def _sent() -> Iterator[bytes]:

@@ -65,6 +65,24 @@ def test_the_key_of_another_request_is_refused(app, written, changed):
     assert post(app).data == first.data
 
 
+@pytest.mark.parametrize("path", ["/api/v1/intents?lang=en", "/api/v1/intents?lang=zh-TW", "/api/v1/intents?"])
+def test_who_asks_again_in_another_language_gets_the_answer_of_then(app, written, path):
+    first = post(app)
+    assert (post(app, path=path).status_code, post(app, path=path).data) == (201, first.data)
+    assert written() == ONE
+
+
+def test_the_site_may_be_named_in_the_address_or_in_a_header(app, embedded, written):
+    embedded("search")
+    body, headers = BODY | {"visitor": None}, {"Idempotency-Key": KEY, "X-Zhida-Visitor": "a" * 32}
+    first = app.test_client().post("/api/v1/intents?site=travel", json=body, headers=headers)
+    again = app.test_client().post("/api/v1/intents?lang=en", json=body, headers=headers | {"X-Zhida-Site": "travel"})
+    assert (first.status_code, again.status_code, again.data) == (201, 201, first.data)
+    assert written() == ONE
+    other = app.test_client().post("/api/v1/intents?x=1", json=body, headers=headers | {"X-Zhida-Site": "travel"})
+    assert other.json["error"]["code"] == "key_reused"
+
+
 def test_a_key_belongs_to_who_sent_it(app, written):
     assert [post(app, visitor=visitor, intent_id=visitor).json["ticket"]["followers"] for visitor in ("小林", "小王")] == [1, 2]
     assert written() == {"intents": 2, "tickets": 1, "followers": 2, "stored_answers": 2}

@@ -129,7 +129,8 @@ def _list_and_open(views: Blueprint, services: Services) -> None:
             raise InvalidRequestError("key_required", f"a server sends an {idempotency.HEADER}, so that a question sent again is not asked twice")
         data, published = json_object(), services.library.current()
         question = text_of(data, "question", most=_MAX_QUESTION)
-        details, contact = _details(data), text_of(data, "contact", most=MAX_CONTACT, required=False)
+        details = text_of(data, "details", most=MAX_TEXT - 2 * MAX_CONTEXT, required=False).strip()
+        contact = text_of(data, "contact", most=MAX_CONTACT, required=False)
         with once(services, person) as turn:
             if turn.stored is not None:
                 return turn.stored
@@ -251,13 +252,6 @@ def _line(line: Line, base_url: str) -> dict[str, Any]:
     }
 
 
-def _details(data: dict[str, Any]) -> str:
-    """Return what a person added to a new question, with where they were."""
-    details = text_of(data, "details", most=MAX_TEXT - 2 * MAX_CONTEXT, required=False)
-    context = " ".join(text_of(data, "context", most=MAX_CONTEXT, required=False).split())
-    return "\n\n".join(filter(None, [details.strip(), f"提问时在：{context}" if context else ""]))
-
-
 def _opened(receipt: Receipt, expected: Expected | None, published: Published, base_url: str) -> tuple[dict[str, Any], int]:
     body = receipt_json(receipt, expected, published, base_url)
     if receipt.number is None:
@@ -312,6 +306,7 @@ def _told(mine: Follower, token: str, published: Published, base_url: str) -> di
         "thread": [_entry(entry, published, base_url) for entry in way.thread],
         "files": [_file(one, token, base_url) for one in mine.files],
         "contact": mine.contact,
+        "context": mine.context,
         "satisfaction": mine.satisfaction,
         "url": f"{base_url}/t/{token}",
     }

@@ -73,6 +73,7 @@ _TICKET = Named(
             "thread": listed(_ENTRY, "All that this person may read, the oldest first."),
             "files": listed(_FILE),
             "contact": text("How this person can be reached, as they wrote it."),
+            "context": text("Where this person was when they asked, in the words of your application, masked; empty when nothing said so."),
             "satisfaction": maybe(number("From 1 to 5.", 1, 5)),
             "url": text("The page of this person alone."),
             "expected": maybe(EXPECTED),
@@ -122,14 +123,18 @@ OPEN = Operation(
             Named(
                 "NewTicket",
                 record(
-                    {"verdict": VERDICT, "ticket": record({**TICKET_OF_RECEIPT["properties"], "token": text("Names it in the other addresses.")})},
+                    {
+                        "verdict": VERDICT,
+                        "words": text("What became of it, for people."),
+                        "ticket": record({**TICKET_OF_RECEIPT["properties"], "token": text("Names it in the other addresses.")}),
+                    },
                     optional={"expected": EXPECTED},
                 ),
             ),
         ),
         200: Answer(
             "Counted, but no ticket: this person had as many as an hour allows, or works here.",
-            record({"verdict": VERDICT, "ticket": {"type": "null"}, "limited": {"const": True}}),
+            record({"verdict": VERDICT, "words": text("Why, for people."), "ticket": {"type": "null"}, "limited": {"const": True}}),
         ),
     },
     Scope.TICKETS_WRITE,

@@ -88,12 +88,12 @@ def warm_up() -> None:
 @cache
 def _known(language: str) -> tuple[Mapping[str, str], tuple[_Form, ...]]:
     """Return the words that stand for themselves, and the sentences with places."""
-    table = {ours: english if language == ENGLISH else _taiwans(ours) for ours, english in english_words().items()}
+    table = {ours: english if language == ENGLISH else taiwans(ours) for ours, english in english_words().items()}
     forms = tuple(_Form(_pattern(ours), other) for ours, other in table.items() if _PLACE.search(ours))
     return {ours: other for ours, other in table.items() if not _PLACE.search(ours)}, forms
 
 
-def _taiwans(text: str) -> str:
+def taiwans(text: str) -> str:
     """Return a sentence in the Traditional Chinese of Taiwan. 回复 is always 回覆 here: OpenCC, which goes by what stands before, takes some for 回復."""
     return traditional(text).replace("回復", "回覆")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from indexer.text import traditional
 from kb.errors import NotFoundError
+from kb.web.language import taiwans
 from kb.widget.demo import demo_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def texts_in(lang: str) -> dict[str, str] | None:
     if lang not in _LANGUAGES:
         return None
     english: dict[str, str] = tomllib.loads(_ENGLISH.read_text(encoding="utf-8"))
-    return english if lang == "en" else {said: traditional(said) for said in english}
+    return english if lang == "en" else {said: taiwans(said) for said in english}
 
 
 def script_text() -> str:

@@ -43,9 +43,12 @@ def test_a_question_that_an_article_answers_is_kept_all_the_same(page):
 
 
 def test_details_contact_and_place_are_kept_for_the_agents(page, agent):
-    ask(page, "打印机卡纸怎么处理", HERS, details="三楼的那台", contact="8001", context="print.failed\n<b>")
+    asked = ask(page, "打印机卡纸怎么处理", HERS, details="三楼的那台", contact="8001", context="print.failed\n<b>").json
     desk = agent.get("/desk/1001").text
-    assert all(word in desk for word in ("三楼的那台", "8001", "提问时在：print.failed &lt;b&gt;"))
+    assert all(word in desk for word in ("三楼的那台", "8001", "（print.failed &lt;b&gt;）"))
+    told = page.get(f"/api/v1/tickets/{asked['ticket']['token']}?lang=en", headers=HERS).json
+    assert told["context"] == "print.failed <b>"
+    assert [entry["text"] for entry in told["thread"]] == ["三楼的那台"], "what they wrote holds no words of ours"
 
 
 def test_agents_read_on_which_site_and_where_on_it_somebody_asked_and_find_it_by_the_site(page, agent, asker, read):
@@ -126,7 +129,8 @@ def test_too_many_questions_of_one_person_are_counted_and_told_so(services, app,
     visitor = {"X-Zhida-Visitor": "c" * 32}
     assert ask(client, "打印机卡纸怎么处理", visitor).status_code == 201
     limited = ask(client, "咖啡机漏水找谁", visitor, details="二楼")
-    assert (limited.status_code, limited.json) == (200, {"verdict": limited.json["verdict"], "ticket": None, "limited": True})
+    assert (limited.status_code, limited.json["ticket"], limited.json["limited"]) == (200, None, True)
+    assert limited.json["words"] == "这一小时记下的问题太多了，请稍后再试"
 
 
 def test_an_address_is_twelve_people_however_many_random_ids_it_makes_up_and_is_told_so(embedded_in, services_with, app_of, clock):

@@ -259,3 +259,13 @@ def test_a_server_that_is_ready_says_everything_without_reading_a_dictionary(pag
 def test_pages_of_ours_speak_one_language(asker):
     assert asker.get("/a/no/such?lang=en").text == asker.get("/a/no/such").text
     assert "没有这篇文章" in asker.get("/a/no/such?lang=en").text
+
+
+def test_an_answer_is_written_alike_wherever_taiwan_reads_of_one():
+    """By what stands before, OpenCC takes 回复 now for an answer and now for what is restored."""
+    assert {language.taiwans(f"{before}回复{after}") for before in ("", "前", "可以", "等待") for after in ("", "了你")} == {
+        f"{language.taiwans(before)}回覆{after}" for before in ("", "前", "可以", "等待") for after in ("", "了你")
+    }
+    said = [*map(language.taiwans, language.english_words()), *pages.texts_in("zh-TW").values()]
+    assert any("回覆" in text for text in said)
+    assert not [text for text in said if "回復" in text]

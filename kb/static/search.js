@@ -113,9 +113,11 @@ function receiptOf({ verdict, ticket, expected }, intent_id) {
 // Takes a question back where its receipt stands, and offers it again in the same place.
 async function withdraw(words, actions, token, intent_id) {
   const before = words.textContent;
+  const more = words.parentElement.querySelector("details"); // how to say that the answer was none
   const [done, why] = await act(token, "withdraw", "没能撤销，请检查网络后再点一次。");
   words.textContent = status.textContent = done ? "你已撤销这个提问，不会再有提醒。" : why;
   if (!done) return;
+  if (more) more.hidden = true;
   tell({ type: "withdrawn", intent_id });
   const again = make("button", { className: "link", type: "button" }, "恢复");
   const offered = make("div", { className: "actions" }, again);
@@ -126,6 +128,7 @@ async function withdraw(words, actions, token, intent_id) {
     words.textContent = restored ? before : problem;
     status.textContent = restored ? "已恢复。" : problem;
     if (!restored) return;
+    if (more) more.hidden = false;
     offered.replaceWith(actions);
     actions.querySelector("button").focus();
   };
@@ -200,12 +203,12 @@ form.addEventListener("submit", (event) => {
 });
 
 results.addEventListener("submit", (event) => {
-  const undo = event.target.closest(".receipt form");
+  const undo = event.target.closest("[data-withdraw]");
   if (undo) {
     event.preventDefault();
     const token = new URL(undo.action).pathname.split("/").at(-2);
     const intent_id = new URLSearchParams(location.search).get("i");
-    return withdraw(undo.closest(".receipt").querySelector("p"), undo.parentElement, token, intent_id);
+    return withdraw(undo.closest(".receipt").querySelector("[data-waits]"), undo.parentElement, token, intent_id);
   }
   if (!event.target.matches("[data-unsolved]")) return;
   event.preventDefault();

@@ -75,7 +75,7 @@ def of_row(ticket: Ticket, policies: Policies, now: datetime) -> Countdown | Non
     name = "回复" if found.next is found.response else "解决"
     if found.next.due_at is not None and _rests(found.next, found, policies, now):
         by = _by(found.next.due_at, now, policies.hours.zone, short=True)
-        return Countdown(f"{by.strip()} 前{name}（休息中）", _tone(found.next, now), found.next.due_at)
+        return Countdown(f"{by.strip()} 前{name}", _tone(found.next, now), found.next.due_at)
     return Countdown(f"{name}{_left(found.next, _day(policies, found.promise))}", _tone(found.next, now), found.next.due_at)
 
 

@@ -45,6 +45,28 @@ def test_what_was_typed_is_still_there_when_a_question_is_taken_back_and_restore
     expect(asker.page.locator("#d")).to_have_value("前台没有，写到一半")
 
 
+def test_who_comes_after_an_answer_reads_it_in_the_receipt_and_says_there_that_it_did_not_help(people, site):
+    first, second = people(), people()
+    ask(first, site, "投币储物柜打不开找谁")
+    number = number_on(first.page.locator(".receipt"))
+    agent_says(site, number, lifecycle.reply, "<b>密码</b>是工号后四位。")
+    ask(second, site, "投币储物柜打不开找谁")
+    receipt = second.page.locator(".receipt")
+    expect(receipt).to_contain_text(f"客服已有答复（T-{number}）")
+    expect(receipt).to_contain_text("<b>密码</b>是工号后四位。")
+    expect(receipt).to_contain_text("另有 1 位同事在等")
+    receipt.get_by_role("button", name="撤销").click()
+    expect(receipt).to_contain_text("你已撤销这个提问")
+    expect(receipt.get_by_text("仍未解决")).to_be_hidden()
+    receipt.get_by_role("button", name="恢复").click()
+    receipt.get_by_text("仍未解决").click()
+    receipt.get_by_label("哪里还不行").fill("后四位也不对")
+    receipt.get_by_role("button", name="告诉客服").click()
+    expect(second.page.get_by_text("已告诉客服还没解决")).to_be_visible()
+    expect(second.page.locator(".thread")).to_contain_text("后四位也不对")
+    assert problems(second.page) == []
+
+
 def file_of(name, content, kind="image/png"):
     return {"name": name, "mimeType": kind, "buffer": content}
 

@@ -60,9 +60,9 @@ class Row:
         (Row(responded_at=at("09:05"), state="in_progress"), at("17:00"), "解决剩 1 小时", "near", at("09:00", 24)),  # 17:00-17:30, 08:30-09:00
         (Row(priority="urgent"), at("09:01"), "回复剩 4 分钟", "", at("09:05")),
         (Row(category="complaint", responded_at=at("09:01")), at("09:02"), "解决剩 2 个工作日", "", at("09:00", 26)),
-        (Row(runs=[[at("17:25").isoformat(), None]]), at("20:00"), "明天 08:55 前回复（休息中）", "", at("08:55", 24)),
-        (Row(runs=[[at("17:25", 27).isoformat(), None]]), at("10:00", 28), "周一 08:55 前回复（休息中）", "", at("08:55", 30)),
-        (Row(runs=[[at("11:55").isoformat(), None]]), at("12:10"), "今天 13:55 前回复（休息中）", "", at("13:55")),
+        (Row(runs=[[at("17:25").isoformat(), None]]), at("20:00"), "明天 08:55 前回复", "", at("08:55", 24)),
+        (Row(runs=[[at("17:25", 27).isoformat(), None]]), at("10:00", 28), "周一 08:55 前回复", "", at("08:55", 30)),
+        (Row(runs=[[at("11:55").isoformat(), None]]), at("12:10"), "今天 13:55 前回复", "", at("13:55")),
         (
             Row(state="waiting", responded_at=at("09:05"), runs=[[at("09:00").isoformat(), at("09:05").isoformat()]]),
             at("10:00"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from kb.search.models import Intent
 from kb.tickets import history, lifecycle, realms, regroup, shares, undoing
 from kb.tickets.models import Phrasing
 from kb.tickets.realms import Realm
@@ -74,7 +75,14 @@ class Story:
 
     def ask(self, person, ticket=None, wording=ASKED):
         site = person.split(":")[1] if person.startswith("s:") else "suppliers" if person.startswith("v:") else ""
-        return shares.join(ticket or self.ticket, person, wording, self.later(), receipt=True, place=Place(site))
+        ticket, given = (
+            ticket or self.ticket,
+            {"verdict": "unanswered", "score": 0.0, "matched": [], "missing": [], "build": "", "verdict_version": 1, "hits": 0},
+        )
+        id_ = f"{person}-{ticket.number}-{wording.text}-{self.later():%H%M}"
+        given |= {"trigger": "enter", "staff": False, "limited": False, "ticket_number": ticket.number}
+        self.session.add(Intent(id=id_, person=person, query=wording.text, key=wording.key, at=self.later(), **given))
+        return shares.join(ticket, person, wording, self.later(), receipt=True, place=Place(site))
 
     def say(self, text, ticket=None):
         lifecycle.reply(ticket or self.ticket, text, "lin", self.later())
@@ -116,7 +124,19 @@ def test_nobody_reads_what_was_said_to_others_while_they_were_out_of_the_ticket(
     shares.rejoin(out, story.later())
     assert story.reads(out) == []
     shares.withdraw(story.ticket, out, story.later())
+    story.say("密码柜 5 号")
     assert story.reads(story.ask("v:1")) == []
+
+
+def test_what_one_of_theirs_reads_who_comes_later_reads_whatever_the_ticket_is_filed_under_by_then(story):
+    story.ask("c:1")
+    story.say("在前台领")
+    came = []
+    for module in ("", "invoices", "travel"):
+        if module:
+            lifecycle.file(story.ticket, module, "lin", story.later(), ["invoices", "travel"])
+        came.append(story.ask(f"v:{len(came)}"))
+    assert [story.reads(one) for one in came] == [[], ["在前台领"], ["在前台领"]]
 
 
 @pytest.mark.parametrize("way", ["merge", "move"])
@@ -127,14 +147,16 @@ def test_whom_an_agent_moves_reads_what_they_read_where_they_were_and_what_their
     story.say("财务室有", away)
     stranger = story.ask("v:1", away, other)
     finance = story.ask("s:finance:1", away, other)
-    story.ask("s:finance:2")
+    there = story.ask("s:finance:2")
     story.say("密码柜 4 号")
     if way == "merge":
         regroup.merge(story.session, away, story.ticket, "lin", story.later())
     else:
         (moved,) = story.session.scalars(select(Phrasing.id).where(Phrasing.ticket_number == away.number, Phrasing.text == other.text))
         regroup.move(story.session, away, [moved], story.ticket, "lin", story.later())
+    assert shares.others_untold(there), "the stranger has read nothing yet"
     story.say("都在前台领")
+    assert not shares.others_untold(there)
     assert story.reads(stranger) == ["都在前台领"]
     assert story.reads(finance) == ["财务室有", "密码柜 4 号", "都在前台领"]
     undoing.undo(story.session, away, happened(away)[-1].id, "lin", story.later())
@@ -143,15 +165,34 @@ def test_whom_an_agent_moves_reads_what_they_read_where_they_were_and_what_their
     assert story.reads(finance) == ["财务室有", "密码柜 4 号", "都在前台领"]
 
 
-def test_who_asked_both_what_goes_and_what_stays_reads_in_each_what_is_theirs(story):
+@pytest.mark.parametrize("was_there", [False, True])
+@pytest.mark.parametrize("goes", ["first", "second"])
+def test_who_asked_two_things_reads_in_each_ticket_what_is_theirs(story, was_there, goes):
+    asked = {"first": Wording("复印纸在哪里领", "other"), "second": Wording("订书机在哪里领", "third")}
+    away = story.open(asked["first"])
+    story.ask("s:finance:9", away, asked["first"])
+    story.ask("s:finance:9")
+    if was_there:
+        shares.withdraw(story.ticket, story.ask("v:1"), story.later())
+    story.say("密码柜 4 号")
+    story.say("财务室有", away)
+    for wording in asked.values():
+        story.ask("v:1", away, wording)
+    (moved,) = story.session.scalars(select(Phrasing.id).where(Phrasing.ticket_number == away.number, Phrasing.text == asked[goes].text))
+    regroup.move(story.session, away, [moved], story.ticket, "lin", story.later())
+    both = [shares.of(story.session, ticket, "v:1") for ticket in (away, story.ticket)]
+    assert [one.withdrawn_at for one in both] == [None, None]
+    assert [story.reads(one) for one in both] == [[], []]
+
+
+def test_who_had_taken_back_what_another_question_of_theirs_is_put_to_reads_what_is_theirs(story):
     second = Wording("复印纸在哪里领", "other")
     away = story.open(second)
     story.ask("s:finance:1")
+    here = story.ask("v:1")
+    shares.withdraw(story.ticket, here, story.later())
     story.say("密码柜 4 号")
-    story.ask("s:finance:1", away, second)
-    story.say("财务室有", away)
-    here, there = story.ask("v:1"), story.ask("v:1", away, second)
+    there = story.ask("v:1", away, second)
     regroup.merge(story.session, away, story.ticket, "lin", story.later())
-    story.session.flush()
-    assert there.goes_on == here.id
+    assert (there.goes_on, here.withdrawn_at) == (here.id, None)
     assert story.reads(here) == []

@@ -87,3 +87,10 @@ def test_what_is_refused_for_its_name_counts_like_all_else(services_with, app_of
     client = app_of(services_with(requests_per_minute=3)).test_client()
     found = [client.get("/api/v1/suggest?q=a", headers={"Host": "evil.example"}).status_code for _ in range(4)]
     assert found == [400, 400, 400, 429]
+
+
+@pytest.mark.parametrize(("proxies", "sent", "status"), [(1, "help.example.com", 200), (1, "evil.example", 400), (0, "help.example.com", 400)])
+def test_behind_a_proxy_the_name_that_it_was_asked_under_counts_and_nobody_elses_word(services, app_of, proxies, sent, status):
+    config = replace(services.config, base_url="https://help.example.com", proxies=proxies)
+    client = app_of(replace(services, config=config)).test_client()
+    assert client.get("/", headers={"Host": "upstream:8000", "X-Forwarded-Host": sent}).status_code == status

@@ -11,14 +11,26 @@ from kb.widget.pages import SMALL, script_text
 
 _TERSER = "terser@5.51.2"
 _OURS = [
-    "again", "composing", "draft", "due", "fullest", "gone", "held", "live", "loud", "newId", "owed", "sends", "shown", "signer", "together", "until", "wish",
+    "again", "composing", "draft", "due", "fullest", "gone", "held", "live", "loud", "newId", "owed", "rest", "sends", "sent", "signer",
+    "typing", "until", "wish",
 ]  # fmt: skip
 """Properties of ours alone: names that no page, server or style sheet knows."""
+_SEARCH_PAGE = {
+    ', text = "", live = false, together = false': ", live",
+    "tidy(text);\n  return {": '"";\n  return {',
+    "live, together,": "live,",
+    "now.together": "false",
+}
+"""What begin() of intents.js takes for the search page alone, and what it is in the widget."""
 _OPTIONS = ["--compress", "passes=4,toplevel,unsafe_arrows,ecma=2020", "--mangle", "toplevel", "--mangle-props", f"regex=/^({'|'.join(_OURS)})$/"]
 
 
 def smaller(script: str) -> str:
     """Return a script that does the same in fewer bytes: without comments, its own names short, its style sheet on one line."""
+    for theirs, ours in _SEARCH_PAGE.items():
+        if theirs not in script:
+            raise ValueError(f"intents.js has no {theirs!r} any more")
+        script = script.replace(theirs, ours)
     script = re.sub(r"`\s*:host.*?`", lambda css: re.sub(r"\n\s*|;(?=\s*\})", "", css[0]), script, flags=re.DOTALL)
     script = re.sub(r"--(?=(?:accent|bg|ink|line|mark|on|soft)\b)(\w)\w*", r"--\1", script)
     script = re.sub(r"\bdocument(?=[.[])", "doc", script).replace('"use strict";', '"use strict"; const doc = document;')
@@ -29,7 +41,7 @@ def smaller(script: str) -> str:
 def stamped(small: str) -> str:
     """Return what pages get: a first line that tells what it was made from, and by what, so that nobody needs node to see whether it is up to date."""
     made_of = [script_text(), Path(__file__).read_text(encoding="utf-8"), small]
-    return f"// /static/widget.js {hashlib.sha256(''.join(made_of).encode()).hexdigest()[:8]}\n{small}"
+    return f"//{hashlib.sha256(''.join(made_of).encode()).hexdigest()[:8]}\n{small}"
 
 
 if __name__ == "__main__":

@@ -239,7 +239,7 @@ function short(text) {
 // Tells whether two wordings are one wish being typed or corrected: one holds the other, or they differ only in the middle.
 function related(one, other) {
   const least = Math.min(one.length, other.length);
-  let [head, tail] = [0, 0];
+  let head = 0, tail = 0;
   while (head < least && one[head] === other[head]) head++;
   while (head + tail < least && one.at(-1 - tail) === other.at(-1 - tail)) tail++;
   return one.includes(other) || other.includes(one) || head + tail >= 0.3 * (one.length + other.length);

@@ -9,9 +9,10 @@
 
 const SLOW = 400, PATIENCE = 8000, SOON = 2400, UPLOAD = 60000; // ms
 const SEARCHED = 400; // characters the server reads of a search
+const PLACE = 200; // characters the server reads of a context
 const LITTLE = 9999; // characters that may go out while a page is left: browsers send 64 KiB then
 const HERE = "zh-CN"; // the language of this file
-const EMPTY = "再多说几个字，比如“发票查验失败”";
+const STRANGER = "请先登录这个系统。";
 
 const DARK = "--bg:var(--kb-bg,#1a1e20);--ink:var(--kb-ink,#e4e8e9);--soft:#bbc;--line:#344;--accent:var(--kb-accent,#8fc1d8);--on:var(--kb-on-accent,#10202a);--mark:#245;color-scheme:dark";
 const CSS = `
@@ -19,13 +20,13 @@ const CSS = `
 *{box-sizing:border-box}
 [hidden]{display:none!important}
 .root{--bg:var(--kb-bg,#fdfdfc);--ink:var(--kb-ink,#222);--soft:#566;--line:#dde;--accent:var(--kb-accent,#1f5f7a);--on:var(--kb-on-accent,#fff);
-  --mark:#def;--z:var(--kb-z,2147483000);--w:420px;--h:620px;color-scheme:light;
-  font:15px/1.7 var(--kb-font,system-ui,sans-serif);
+  --mark:#def;--z:var(--kb-z,2147483000);--w:28em;--h:41em;color-scheme:light;
+  font:.9375em/1.7 var(--kb-font,system-ui,sans-serif);
   color:var(--ink);overflow-wrap:anywhere}
 .root[data-theme=dark]{${DARK}}
 @media (prefers-color-scheme:dark){.root[data-theme=auto]{${DARK}}}
-.small{--w:360px;--h:520px}
-.large{--w:560px;--h:760px}
+.small{--w:24em;--h:35em}
+.large{--w:37em;--h:51em}
 button,input,textarea{font:inherit;color:inherit;margin:0;border:1px solid var(--line);border-radius:6px;background:none}
 button{cursor:pointer;padding:8px;min-height:44px}
 a{color:var(--accent)}
@@ -41,7 +42,7 @@ a{color:var(--accent)}
 .inline .panel{all:unset;display:block;position:relative}
 .inline .bar{padding:0;border:0}
 .inline .drop{position:absolute;z-index:var(--z);top:100%;left:0;right:0;max-height:min(70vh,var(--h))}
-input,textarea{flex:1;min-width:0;font-size:16px;padding:8px;border-color:var(--soft);background:var(--bg)}
+input,textarea{flex:1;min-width:0;font-size:max(16px,1em);padding:8px;border-color:var(--soft);background:var(--bg)}
 ::placeholder{color:var(--soft);opacity:1}
 .body{flex:1;overflow-y:auto;padding:16px}
 .end{display:flex;justify-content:space-between;align-items:center;padding:8px 16px calc(8px + env(safe-area-inset-bottom));border-top:1px solid var(--line)}
@@ -55,29 +56,30 @@ details .quiet{display:block;text-align:left}
 [role=button]{cursor:zoom-in}
 img{max-width:100%;height:auto}
 .over{position:fixed;inset:0;width:100%;height:100%;object-fit:contain;background:var(--bg)}
-h2{margin:8px 0;font-size:17px}
-h3,h4{font-size:1em;margin:8px 0}
-.soft,.cut{color:var(--soft);font-size:13px;margin:0}
+h2,h3,h4{font-size:1em;margin:8px 0}
+h2{font-size:1.13em}
+.soft{color:var(--soft);font-size:.87em;margin:0}
 .note{margin:0 0 12px;padding:8px;background:var(--mark)}
 .form a,.note a,.hits a{margin-right:8px}
 .quiet{padding:4px 0;border:0;color:var(--accent);text-decoration:underline}
 pre,table{display:block;overflow-x:auto}
-table{border-collapse:collapse;font-size:14px}
+table{border-collapse:collapse;font-size:.93em}
 th,td{min-width:5em;padding:8px;border-bottom:1px solid var(--line);text-align:left}
-.ask{display:flex;gap:8px;flex-wrap:wrap;align-items:center;margin:12px 0}
+.ask{display:flex;gap:8px;flex-wrap:wrap;align-items:center;margin:8px 0}
 .ask,.foot,.hits li{padding:10px 0;border-top:1px solid var(--line)}
 .hits{list-style:none;margin:0;padding:0}
 .hits a{font-weight:600;text-decoration:none}
 mark,.badge{background:var(--mark);color:var(--ink)}
 .badge{margin-left:8px;padding:1px 8px}
 .unseen{position:absolute;height:1px;overflow:hidden;clip-path:inset(50%)}
-@media (max-width:479.98px){
+@media (max-width:30em){
   [aria-modal].panel{inset:0;min-width:100%;min-height:100%;border:0;border-radius:0;padding-top:env(safe-area-inset-top)}
 }`;
 
-/* What each option may be, its usual value first; [] for a text or a number. */
+const NUMBER = "a number";
+/* What each option may be, its usual value first; [] for a text. */
 const ALLOWED = {
-  kb: [], label: [], module: [], zIndex: [], context: [], position: ["right", "left"], theme: ["auto", "light", "dark"],
+  kb: [], label: [], module: [], context: [], zIndex: [NUMBER], position: ["right", "left"], theme: ["auto", "light", "dark"],
   mode: ["button", "inline", "headless"], size: ["medium", "small", "large"], lang: ["zh-CN", "zh-TW", "en"],
 };
 const LABELS = { "zh-CN": "帮助", "zh-TW": "說明", en: "Help" }; // what stands in the page before the first use
@@ -133,6 +135,11 @@ function field(words, more, tag = "input") {
   return el(tag, { "aria-label": words, placeholder: words, ...more });
 }
 
+/* Makes what a person wrote, its addresses links. */
+function written(text) {
+  return el("p", { class: "said" }, ...text.split(/(https?:\/\/[!-~]*[\w/])/).map((part, at) => at % 2 ? newTab(part, part) : part));
+}
+
 function soft(...words) {
   return el("span", { class: "soft" }, ...words);
 }
@@ -152,19 +159,22 @@ function address(target, from) {
   }
 }
 
-const plain = { createHTML: String };
-let policy = null; // made once: a page that allows our policy refuses a second of its name
+const PLAIN = { createHTML: String };
+let policy; // asked for once: a page that allows our policy refuses a second of its name, and reports each that it does not allow
 
 /* Returns the server's HTML as nodes. The server has sanitised it; the host page should not need to trust that: no scripts, no attributes but these. */
 function nodes(html, from) {
   try {
-    policy = policy || window.trustedTypes?.createPolicy("zhida", plain) || plain;
+    if (policy === undefined) {
+      policy = null;
+      policy = window.trustedTypes?.createPolicy("zhida", PLAIN) || PLAIN;
+    }
     const inert = el("template", {});
     inert.innerHTML = policy.createHTML(html);
-    inert.content.querySelectorAll("script,style,link,base,iframe,object,embed,form,input,button,svg,math,template").forEach((node) => node.remove());
+    inert.content.querySelectorAll("script,style,link,base,iframe,object,embed,form,svg,math").forEach((node) => node.remove());
     for (const node of inert.content.querySelectorAll("*")) {
       for (const { name, value } of [...node.attributes]) {
-        const kept = /^(href|src)$/.test(name) ? address(value, from) : /^(alt|title|start|colspan|rowspan)$/.test(name) ? value : null;
+        const kept = /^(href|src)$/.test(name) ? address(value, from) : /^(alt|title|start|.*span)$/.test(name) ? value : null;
         if (kept === null) node.removeAttribute(name);
         else node.setAttribute(name, kept);
       }
@@ -185,24 +195,19 @@ const script = document.currentScript; // a page can hold an element of that nam
 let base, options = {}; // the server's origin; what the page wants
 let who = {}; // who asks, in memory only: {signer: gives a token, of the page's making; token: a promise of one, held: it, once it is here, until: ms; gone}
 
+const VISITOR = "kb-visitor"; // under this name one random id for this browser
 const notes = {}; // where nothing can be stored, for as long as the page lives
 
-/* Returns what is kept under a name, for this browser or with `store` for this session; keeps `value` if there was nothing. */
+/* Returns what is kept under a name, for this browser or with `store` for this session; `value`, which is kept, where there was nothing. */
 function kept(name, value, store = "localStorage") {
-  let found = notes[name];
+  let found = notes[name] || value;
   try {
     found = window[store].getItem(name) || found;
-    if (value) window[store].setItem(name, found || value);
+    if (found) window[store].setItem(name, found);
   } catch {
     // refused: the page remembers
   }
-  if (value) notes[name] = found || value;
-  return found;
-}
-
-/* Returns one random id for this browser. */
-function visitor() {
-  return kept("kb-visitor", random()) || kept("kb-visitor");
+  return notes[name] = found;
 }
 
 /* Returns when a token that has just come must be made anew (ms): 30 s before its time is over, whatever this computer's clock says; never for what we cannot
@@ -220,13 +225,22 @@ function ends(token) {
 function vouched(me, refused) {
   if (!me.token || me.held === refused || me.until < Date.now()) {
     [me.held, me.until] = [undefined, Infinity]; // the page is asked once for all that wait
-    me.token = new Promise((resolve, refuse) => {
-      setTimeout(() => refuse(new Error("identify is late")), PATIENCE);
-      Promise.resolve(me.signer()).then(resolve, refuse);
-    });
-    me.token.then((token) => { [me.held, me.until] = [token || "", ends(token)]; }, () => { me.until = 0; });
+    me.token = vouch(me);
   }
   return me.token;
+}
+
+async function vouch(me) {
+  try {
+    const token = await Promise.race([me.signer(), new Promise((_, refuse) => setTimeout(() => refuse("identify is late"), PATIENCE))]);
+    if (/\s/.test(token)) throw new Error("identify gave no token"); // but the page to sign in at
+    me.held = token || "";
+    me.until = ends(token);
+    return token;
+  } catch (error) {
+    me.until = 0;
+    throw Object.assign(new Error(error), { status: 401 });
+  }
 }
 
 /* Sends, and returns the JSON of the answer. Rejects where there is none, in time or of another kind. On the error of a refusal are its `status` and what
@@ -254,7 +268,7 @@ async function request(path, sent, stop, refused = null, me = who) {
   if (lang !== HERE) url.searchParams.set("lang", lang);
   if (data) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
-  else if (own) headers["X-Zhida-Visitor"] = visitor();
+  else if (own) headers["X-Zhida-Visitor"] = kept(VISITOR, random());
   if (site && (token || own)) headers["X-Zhida-Site"] = site;
   else if (site) url.searchParams.set("site", site); // without a header of ours the browser need not ask the server first
   const given = { headers, ...(body && { method: "POST", body, keepalive: body.length < LITTLE }) };
@@ -273,6 +287,7 @@ function same(me) {
 
 let context = "";
 const spoken = {}; // promises of the texts of other languages, by language
+const STILL = { preventScroll: true };
 const boxes = new Set();
 let main = null; // the box behind the button
 let sheet = null;
@@ -280,7 +295,7 @@ let listeners = [];
 
 function about() {
   const { pathname, hash } = location;
-  return context || (options.context === "url" ? pathname + (hash[1] === "/" ? hash : "") : options.context || "");
+  return (context || (options.context === "url" ? pathname + (hash[1] === "/" ? hash : "") : options.context || "")).slice(0, PLACE);
 }
 
 /* Returns options that can be followed; warns of the others. */
@@ -288,7 +303,7 @@ function checked(given) {
   const out = {};
   for (const [name, value] of Object.entries(given)) {
     const allowed = ALLOWED[name];
-    if (allowed && (!allowed[0] || allowed.includes(value))) out[name] = value;
+    if (allowed && (!allowed[0] || allowed.includes(value) || (name === "zIndex" && !isNaN(value)))) out[name] = value;
     else unknown(`${name}="${value}"`, allowed || Object.keys(ALLOWED));
   }
   return out;
@@ -296,18 +311,19 @@ function checked(given) {
 
 /* Puts a box into the page: behind a button, or into `anchor`. Returns what can be done to it. */
 function start({ label, theme = "auto", module, position = "", mode, size = "", zIndex, lang = HERE }, anchor) {
-  let panel, drop, input, shut, body, status, mine, away; // built at the first opening; `mine`: the button to one's own questions, `away`: the link out
+  let panel, layer, input, shut, body, status, mine, away; // built at the first opening; `layer`: what opens; `mine`: the button to one's own questions; `away`: the link out
   const anew = () => begin({ newId: random, live: /Android/.test(navigator.userAgent) });
   let state = anew();
   let timer, latest = new AbortController();
   let busy = false, asked = ""; // the text whose results are on screen, or on their way
-  let receipt = null; // {text, node, ticket} of the last finished question that has something to say
+  let receipt = null; // {text, node, ticket, again} of the last finished question that has something to say; `again`: sends it once more
   let place = null; // where it is shown, when not on top
   let back = null; // what had the focus before the panel
   let trail = []; // what is under the page that is open: {shown, top, at}
   let nudge = null;
   let texts = {}; // what t() says instead, by its Chinese
-  let barred, failure; // 403 where the server does not take this page; why the last question could not be sent
+  let site = !options.kb && { anonymous: true }, met, refusal; // what the server says of the site; a promise that it was asked; why it said nothing
+  let failure; // why the last question could not be sent
 
   label = label || LABELS[lang];
   const silent = mode === "headless";
@@ -339,8 +355,25 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     return (texts[text] || text).replace("{0}", () => given);
   }
 
+  /* Asks the API. Browsers hide why a page is refused, except from the question what the site is: what fails is told when that is answered. */
   function call(path, sent, stop) {
-    return request(path, { lang, ...sent }, stop);
+    return request(path, { lang, ...sent }, stop).catch(async (error) => {
+      await met;
+      throw refusal?.status === 403 ? refusal : error;
+    });
+  }
+
+  /* Learns what the site is: how it looks, who may ask, which modules there are. Never rejects. */
+  function meet() {
+    return met = request("/site", { lang }).then((told) => {
+      site = told;
+      refusal = null;
+      if (theme === "auto") root.dataset.theme = told.theme;
+      const ids = told.modules.map(({ id }) => id);
+      if (!module || ids.includes(module)) return;
+      unknown(`module="${module}"`, ids);
+      module = "";
+    }, (error) => { refusal = error; });
   }
 
   function post(path, data) {
@@ -364,7 +397,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     const me = who;
     if (text) search(text, typing);
     else if (clear) blank();
-    else if (send) post("/intents", send).then(
+    else if (send) post("/intents", { ...send, context: about() }).then(
       safely((said) => {
         if (me !== who) return;
         tell({ type: "stored", question: send, said });
@@ -409,15 +442,16 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     mine = button("", questions, "quiet");
     away = newTab(`${base}/`, "");
     shut = button("", close, "quiet");
-    drop = el("div", { class: "drop", id: "drop", ...(anchor && { hidden: "", tabindex: -1, ...dialog }) }, body, el("div", { class: "end soft" }, mine, away));
+    const drop = el("div", { class: "drop", id: "drop", ...(anchor && { hidden: "", tabindex: -1, ...dialog }) }, body, el("div", { class: "end soft" }, mine, away));
     panel = el("div", { class: "panel", part: "panel", tabindex: -1, keydown: pressed, click: followed,
       ...(!anchor && { hidden: "", "aria-modal": "true", ...dialog }) },
     el("div", { class: "bar" }, input, !anchor && shut), drop, status);
     root.append(panel);
+    layer = anchor ? drop : panel;
   }
 
   function isOpen() {
-    return panel && !(anchor ? drop : panel).hidden;
+    return layer?.hidden === false;
   }
 
   /* Opens once its words are here, or in Chinese when they are late; all that call meanwhile wait for the same. */
@@ -439,9 +473,9 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     fill(shut, t("关闭"));
     if (!anchor) for (const name of ["placeholder", "aria-label"]) input.setAttribute(name, t("说说遇到的问题"));
     if (texts !== before) tell({ type: "lost" }); // what is shown is in other words
-    if (options.kb) call("/site").then((site) => theme === "auto" && (root.dataset.theme = site.theme), (error) => warn(error, barred = error.status));
+    if (options.kb || module) meet().then(() => asked || trail[0] || blank());
     flip(true);
-    input.focus({ preventScroll: true });
+    input.focus(STILL);
     look();
     news();
     emit("open");
@@ -452,7 +486,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     leave();
     const inside = shadow.activeElement; // else the person is at work elsewhere on the page
     flip(false);
-    if (inside) (anchor ? input : back?.isConnected && back !== host && back !== document.body ? back : launch).focus({ preventScroll: true });
+    if (inside) (anchor ? input : back?.isConnected && back !== host && back !== document.body ? back : launch).focus(STILL);
     emit("close");
   }
 
@@ -461,13 +495,12 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function flip(opened) {
+    layer.hidden = !opened;
     if (anchor) {
-      drop.hidden = !opened;
       input.setAttribute("aria-expanded", opened);
       for (const type of ["pointerdown", "focusin"]) document[opened ? "addEventListener" : "removeEventListener"](type, outside, true);
       return;
     }
-    panel.hidden = !opened;
     launch.hidden = opened || silent;
     nudge?.remove();
   }
@@ -533,9 +566,10 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
       });
   }
 
-  function find(text, typing, run) {
-    const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, ...(typing && { typing: 1 }), ...(module && { module }) });
-    return call(`/search?${params}`, {}, run);
+  async function find(text, typing, run) {
+    if (module) await (met || meet());
+    const params = new URLSearchParams({ q: text.slice(0, SEARCHED), limit: 6, ...(module && { module }) });
+    return call(`/search?${params}${typing ? "&typing=1" : ""}`, {}, run);
   }
 
   /* Shows these nodes below the receipt of the same text, if there is one. */
@@ -557,7 +591,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   function blank() {
     asked = "";
     latest.abort();
-    draw(p(t("没有答案的问题，我们会记下来请同事回答。")));
+    draw(p(refusal ? trouble(refusal) : site && t(site.anonymous || who.signer ? "没有答案的问题，我们会记下来请同事回答。" : STRANGER)));
     say("");
     const here = about(), home = body.lastChild;
     if (here) suggestions(here).then((found) => found[0] && home.isConnected && home.after(el("h2", {}, t("这里常见的问题")),
@@ -570,43 +604,36 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   function trouble(error) {
     warn(error);
-    const { status = barred, said } = error;
-    if (status === 401) return t("请先登录这个系统。");
+    const { status, said } = error;
+    if (status === 401) return t(who.held ?? who.signer ? "没能确认你的登录状态，请刷新本页或重新登录。" : STRANGER);
     if (status === 403) return t("这个页面还不能用帮助中心，请告诉管理员。");
     return said || t("暂时连不上帮助中心，请稍后再试。");
   }
 
   function fail(error) {
-    const words = trouble(error);
-    draw(noteOf(words, button(t("重试"), () => {
+    const words = trouble(error), again = receipt?.text === asked && receipt.again;
+    if (again) receipt = null; // one message, one button for both
+    draw(retry(words, () => {
       input.focus();
       look();
-    }, "quiet")));
+      if (again) again();
+    }));
     asked = "";
     tell({ type: "lost" });
     say(words);
   }
 
   function show(text, answer) {
-    // Half a word is too early for a verdict: its hits are those of the words that it may become.
-    const early = answer.unfinished && !answer.answer && (answer.hits.length > 0 || answer.verdict !== "empty");
-    const verdict = early ? "early" : answer.verdict, reply = answer.reply;
-    const hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, name: hit.heading || hit.title }));
+    const { reply, verdict } = answer, words = reply ? reply.kind_name : answer.words, hits = answer.hits.map((hit, at) => ({ ...hit, rank: at + 1, name: hit.heading || hit.title }));
     const best = answer.answer && hits.shift();
-    const missing = early ? "" : answer.reason.missing.join(lang === "en" ? ", " : "、");
-    const corrected = verdict !== "empty" && answer.corrected ? t("已按“{0}”搜索", answer.corrected) : "";
-    const weak = corrected && !missing ? "" : t("没有找到完全对应的答案");
-    const words = reply ? "" : { empty: t(EMPTY), unanswered: t("没有找到答案"), weak, early: hits.length ? "" : t("还没有对得上的，接着输入试试") }[verdict];
     draw(
-      corrected && p(corrected),
-      words && el("p", {}, words, verdict !== "empty" && missing && t("（没有提到：{0}）", missing), hits.length > 0 && t("，下面的内容可能有关")),
-      reply && replyOf(text, reply),
+      reply ? replyOf(text, reply) : words && el("p", {}, words),
       best && answerOf(text, best, answer.answer),
       hits.length > 0 && el("ol", { class: "hits", lang: HERE }, ...hits.map((hit) => hitOf(text, hit))),
       verdict !== "empty" && !reply && footOf(text));
     body.scrollTop = 0;
-    say(`${corrected} ${words || (reply ? reply.kind_name : best ? t("找到答案：{0}", best.name) : t("{0} 条结果", hits.length))}`);
-    emit("search", { query: text, verdict: answer.verdict });
+    say(`${words} ${best ? best.name : t("{0} 条结果", hits.length)}`);
+    emit("search", { query: text, verdict });
   }
 
   /* Makes a link to a hit; opening it finishes the question. */
@@ -616,7 +643,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   function hitOf(text, hit) {
     return el("li", {}, linkTo(text, hit, hit.name, { class: "stop" }), hit.title !== hit.name && soft(hit.title),
-      el("p", { class: "cut" }, nodes(hit.snippet, base)));
+      p(nodes(hit.snippet, base)));
   }
 
   function answerOf(text, hit, html) {
@@ -625,7 +652,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   }
 
   function replyOf(text, reply) {
-    const note = noteOf(reply.kind_name, el("p", { class: "said" }, reply.text), p(`${reply.role} · ${when(reply.at)}`));
+    const note = noteOf(reply.kind_name, written(reply.text), p(`${reply.role} · ${when(reply.at)}`));
     note.append(offer(text, note, reply.kind === "known" && reply.open ? t("我也遇到，处理好了告诉我") : t("仍未解决，记下我的问题")));
     return note;
   }
@@ -639,7 +666,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
         if (!ask.contains(receipt?.node)) question(words);
       });
       const why = field(t("哪里没帮上？"), { maxlength: 1000 });
-      const thank = (...more) => fill(ask, soft(t("谢谢")), ...more).focus({ preventScroll: true });
+      const thank = (...more) => fill(ask, soft(t("谢谢")), ...more).focus(STILL);
       if (good) thank();
       else thank(why, button(t("发送"), () => send(why.value).then(() => thank())), text && offer(text, ask));
       hideOffers();
@@ -690,7 +717,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
       fill(content, ...page(told, load));
       if (done) say(t("已保存"));
       content.querySelector("#here")?.scrollIntoView();
-      content.querySelector("h2").focus({ preventScroll: true });
+      content.querySelector("h2").focus(STILL);
     }).catch((error) => fill(content, el("p", { role: "alert" }, trouble(error)), newTab(url, t("打开帮助中心"))));
     if (busy) { // its results must not come over this page: looked for again on the way back
       latest.abort();
@@ -708,7 +735,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     const { shown, top, at } = trail.pop();
     fill(body, ...shown);
     body.scrollTop = top;
-    (at?.isConnected ? at : input).focus({ preventScroll: true });
+    (at?.isConnected ? at : input).focus(STILL);
     look();
     news();
   }
@@ -719,7 +746,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   function article(told, here) {
     const sections = told.sections.map((one) => el("section", { lang: HERE, id: one.anchor !== "" && one.anchor === here && "here" },
-      one.heading && el(one.level > 2 ? "h4" : "h3", {}, one.heading), nodes(one.html, told.url)));
+      one.heading && el(`h${one.level + 1}`, {}, one.heading), nodes(one.html, told.url)));
     return [title(told.title, { lang: HERE }),
       told.contents.length > 2 && el("details", {}, el("summary", {}, t("目录")),
         ...told.sections.map((one, at) => one.heading && button(one.heading, () => sections[at].scrollIntoView(), "quiet"))),
@@ -733,20 +760,26 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   function questions() {
     visit("/tickets", `${base}/mine`, ({ tickets }) => [title(t("我的提问")),
       tickets.length ? el("ol", { class: "hits" }, ...tickets.map((one) => el("li", {}, newTab(one.url, one.question || "…"),
-        one.news && el("strong", { class: "badge" }, t("新回复")), el("p", { class: "cut" }, `${one.words} · ${when(one.at)}`)))) : p(t("你还没有记下过问题。"))]);
+        one.news && el("strong", { class: "badge" }, t("新回复")), p(`${one.words} · ${when(one.at)}`)))) : p(t("你还没有记下过问题。"))]);
   }
 
-  /* Shows on the button to one's own questions how many have news. Asked when the panel opens, never while it is closed. */
+  /* Shows how many of one's own questions have news. */
   function news() {
-    if (!who.signer && !kept("kb-visitor")) return; // nobody has asked anything here yet
-    call("/tickets").then((told) => fill(mine, t("我的提问"), told.news > 0 && el("span", { class: "badge" }, `${t("新回复")} ${told.news}`)), warn);
+    if (!who.signer && !kept(VISITOR)) return; // nobody has asked anything here yet
+    call("/tickets").then(badge, warn);
+  }
+
+  function badge(told) {
+    const many = told?.news;
+    fill(launch, label, many && el("span", { class: "badge" }, told.news));
+    if (mine) fill(mine, t("我的提问"), many && el("span", { class: "badge" }, `${t("新回复")} ${told.news}`));
   }
 
   function ticket(path, told, again) {
     const { state, asked, thread, replies } = told, last = thread.length && thread[thread.length - 1].kind;
     const over = /resolved|confirmed|closed/.test(state + last); // over: at least for this person
     const words = field(over ? t("哪里还不行？写一句") : t("做了什么、看到什么提示"), { maxlength: 20000 }, "textarea");
-    const contact = field(t("怎么联系你（选填）"), { maxlength: 200, value: told.contact });
+    const contact = field(t("怎么联系你（选填）。留邮箱，有回复会发邮件"), { maxlength: 200, value: told.contact });
     const problem = el("div", { role: "alert" });
     const files = el("ul", {}, ...told.files.map(fileOf));
     const act = (action, more) => () => post(`${path}/${action}`, { details: words.value, contact: contact.value, ...more }).then(again, (error) => wrong(error));
@@ -777,12 +810,12 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
       picker.value = "";
     }
     const picker = el("input", { type: "file", multiple: "", change: add });
-    if (told.news) post(`${path}/seen`, {}).catch(warn);
+    if (told.news) post(`${path}/seen`, {}).then(news).catch(warn);
     return [title(told.question || "…"), p(`T-${told.number} · ${told.words}`, told.expected && ` · ${told.expected.words}`),
-      asked && noteOf(t("客服想请你补充"), el("p", { class: "said" }, asked)),
+      asked && noteOf(t("客服想请你补充"), written(asked)),
       ...thread.map((one) => (one.text || one.url) && el("div", { class: "foot" },
         soft(`${{ self: t("你"), agent: t("客服"), system: t("答案") }[one.by]} · ${when(one.at)}`),
-        one.text && el("p", { class: "said" }, one.text), one.url && el("p", {}, newTab(one.url, t("打开全文"))))),
+        one.text && written(one.text), one.url && el("p", {}, newTab(one.url, t("打开全文"))))),
       problem,
       told.withdrawn ? button(t("恢复"), act("rejoin")) : el("div", { class: "form" },
         (over ? state === "resolved" : replies.length && !asked) && button(t("已解决"), act("settle")),
@@ -799,17 +832,24 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   /* Shows what became of a question, unless another text is asked by then. */
   function conclude({ intent_id, query, trigger, said }) {
     if (query !== asked) return;
-    if (said) keep(query, receiptOf(trigger, said, intent_id), said.ticket);
-    else keep(query, noteOf(trouble(failure), button(t("重试"), () => ask(trigger, query, place), "quiet")));
+    if (said) keep(query, said.ticket ? ticketOf(query, said, intent_id) : (trigger !== "enter" || said.limited) && noteOf(said.words), said.ticket); // else the results say it all
+    else {
+      const at = place, again = () => ask(trigger, query, at);
+      keep(query, retry(trouble(failure), again), null, again);
+    }
   }
 
-  function keep(text, node, ticket) {
+  function retry(words, again) {
+    return noteOf(words, words !== t(STRANGER) && button(t("重试"), again, "quiet"));
+  }
+
+  function keep(text, node, ticket, again) {
     receipt?.node.remove();
-    receipt = node && { text, node, ticket };
+    receipt = node && { text, node, ticket, again };
     if (!node || trail.length) return;
     (place?.isConnected ? place : body.firstChild).append(node);
     hideOffers();
-    if (shadow.activeElement !== input) node.focus({ preventScroll: true });
+    if (shadow.activeElement !== input) node.focus(STILL);
     node.scrollIntoView({ block: "nearest" });
     say(node.firstChild.textContent);
   }
@@ -818,42 +858,37 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     return el("div", { class: "note", tabindex: -1 }, el("p", {}, words), ...more);
   }
 
-  function receiptOf(trigger, said, intent_id) {
-    if (said.limited) return noteOf(t("这一小时记下的问题太多了，请稍后再试。"));
-    if (said.ticket) return ticketOf(said, intent_id);
-    if (trigger === "enter") return null; // the results say it all
-    return noteOf(said.verdict === "empty" ? t(EMPTY) : t("谢谢"));
-  }
-
-  function ticketOf({ ticket, expected }, intent_id) {
-    const others = ticket.followers > 1 ? t("，另有 {0} 位同事在等", ticket.followers - 1) : "";
-    const undo = button(t("撤销"), () => post(`/tickets/${ticket.url.split("/").pop()}/withdraw`, {}).then(safely(() => {
-      tell({ type: "withdrawn", intent_id });
-      receipt = { ...receipt, ticket: null };
-      fill(node, t("已撤销")).focus({ preventScroll: true });
-      hideOffers();
-      say(t("已撤销"));
-    })).catch((error) => say(fill(node.firstChild, trouble(error)).textContent)), "quiet");
-    const node = noteOf(t("还没有答案，已替你记下（{0}）", `T-${ticket.number}`) + others, expected && p(expected.words), newTab(ticket.url, t("补充说明")), undo);
-    return node;
+  function ticketOf(query, { ticket, words, expected }, intent_id) {
+    const { answer, url } = ticket;
+    const act = (action, then) => () => post(`/tickets/${url.split("/").pop()}/${action}`, {}).then(then)
+      .catch((error) => say(fill(receipt.node.firstChild, trouble(error)).textContent));
+    const note = noteOf(words, answer && written(answer.text), answer?.url && newTab(answer.url, t("打开全文")), !answer && expected && p(expected.words),
+      newTab(url, t(answer ? "仍未解决" : "补充说明")),
+      button(t("撤销"), act("withdraw", () => {
+        tell({ type: "withdrawn", intent_id });
+        keep(query, noteOf(t("已撤销"), button(t("恢复"), act("rejoin", () => keep(query, note, ticket)), "quiet")));
+      }), "quiet"));
+    return note;
   }
 
   // The page's side
 
   return {
     open, close, toggle, leave,
+    /* Shows what is new before the first use: only to those who have asked in this browser, without a name. */
+    remember: () => who.signer || silent || news(),
     async search(text = "") {
       if (silent) return answered(text);
       await type(text);
     },
     async ask(text = "") {
-      if (silent) return post("/intents", { intent_id: random(), query: text, trigger: "unsolved" }).then((said) => report(text, said) || said);
+      if (silent) return post("/intents", { intent_id: random(), query: text, trigger: "unsolved", context: about() }).then((said) => report(text, said) || said);
       await type(text);
-      ask("unsolved", text);
+      ask("unsolved", input.value); // a line of text: it has no line breaks
     },
     async suggest(given = {}) {
-      const here = given.context || about(), found = here ? await suggestions(here) : [];
-      if (found[0] && !silent && !anchor && !isOpen() && !kept(`kb-nudge:${here}`, "1", "sessionStorage")) remind(found[0]);
+      const here = given.context || about(), found = here ? await suggestions(here) : [], mark = random();
+      if (found[0] && !silent && !anchor && !isOpen() && kept(`kb-nudge:${here}`, mark, "sessionStorage") === mark) remind(found[0]);
       return found;
     },
     /* Another person sits here now, or nobody: nothing of the last one stays. */
@@ -861,9 +896,9 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
       state = anew();
       receipt = null;
       nudge?.remove();
+      badge();
       if (!panel) return;
       input.value = "";
-      fill(mine, t("我的提问"));
       blank();
     },
     destroy() {
@@ -970,6 +1005,7 @@ safely(() => {
       }
     });
     kb.push = (one) => kb(...one);
+    (window.requestIdleCallback || setTimeout)(() => main?.remember());
     if (window.kb === kb && before) [...before.q || []].forEach(kb.push);
     kb.q = kb; // the stub may be held by the page: what it is told still comes here
   });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import astuple, dataclass
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -236,15 +236,25 @@ def _flaw(origin: str) -> str:
     if found is None:
         return "只写协议、主机和端口，全部小写，像 https://app.example.com；不带路径、斜杠、通配符，中文域名用 xn-- 的写法。"
     scheme, host, port = found.groups()
-    if host.startswith("["):
-        try:
-            IPv6Address(host[1:-1])
-        except AddressValueError:
-            return "方括号里不是 IPv6 地址。"
+    if flaw := _flaw_of_host(host):
+        return flaw
     if port is not None and (int(port) > _LAST_PORT or port == _DEFAULT_PORTS[scheme]):
         return f"去掉 :{port}，浏览器不写默认端口；别的端口是 1 到 {_LAST_PORT}。"
     if scheme == "http" and not _LOOPBACK.fullmatch(host):
         return "除了本机（localhost、127.0.0.1），都要用 https。"
+    return ""
+
+
+def _flaw_of_host(host: str) -> str:
+    """Return why a host is not written as browsers write it, "" when it is: an address they write in one way only."""
+    try:
+        if host.startswith("["):
+            written = f"[{IPv6Address(host[1:-1])}]"
+            return "" if host == written else f"浏览器把 {host} 写成 {written}。"
+        if host.rpartition(".")[2].isdecimal():
+            IPv4Address(host)
+    except AddressValueError:
+        return "IP 地址不是浏览器写的样子，像 127.0.0.1 或 [::1]；四个数前面不带 0。"
     return ""
 
 

@@ -75,18 +75,6 @@ def test_before_its_first_use_it_asks_nothing_and_is_one_node(at, site):
     assert person.page.evaluate("[...document.body.children].map((one) => one.localName)") == ["main", "script", "script", "zhida-help"]
 
 
-def test_loading_it_keeps_the_page_busy_for_milliseconds(at, chromium):
-    person = at()
-    took = []
-    for _ in range(7):
-        chromium.start_tracing(page=person.page, categories=["devtools.timeline"])
-        person.page.reload(wait_until="load")
-        events = json.loads(chromium.stop_tracing())["traceEvents"]
-        took.append(sum(one["dur"] for one in events if one["name"] == "EvaluateScript" and "widget/v1.js" in one["args"]["data"].get("url", "")) / 1000)
-    print(f"main thread at load: median {sorted(took)[3]:.2f} ms of {[round(one, 2) for one in took]}")  # noqa: T201 - the figure, for whoever measures
-    assert 0 < sorted(took)[3] <= 10
-
-
 def test_calls_made_before_it_has_come_are_carried_out(at):
     person = at(script=STUB + "kb('on', 'open', () => { document.title = 'opened'; }); kb('search', '发票查验失败');")
     expect(person.panel.locator("h2")).to_have_text("发票查验失败怎么办")
@@ -293,10 +281,97 @@ def test_a_question_is_taken_back_in_its_receipt(at):
     person.launch.click()
     person.box.fill("楼下充电桩怎么预约")
     person.box.press("Enter")
+    receipt = person.panel.locator(".note").first
+    number = re.search(r"T-\d+", receipt.inner_text())[0]
     person.panel.get_by_role("button", name="撤销").click()
-    expect(person.panel.locator(".note").first).to_have_text("已撤销")
+    expect(receipt.locator("p").first).to_have_text("已撤销")
     person.panel.get_by_role("button", name="我的提问").click()
     expect(person.panel.get_by_text("你还没有记下过问题")).to_be_visible()
+    person.panel.get_by_role("button", name="返回").click()
+    person.panel.get_by_role("button", name="恢复").click()
+    expect(receipt).to_contain_text(number)
+    expect(person.panel.locator(".note")).to_have_count(1)
+    person.panel.get_by_role("button", name="我的提问").click()
+    expect(person.panel.locator(".hits li")).to_have_count(1)
+
+
+def test_a_question_of_several_lines_that_the_page_asks_has_its_receipt(at):
+    person = at()
+    person.page.evaluate("kb('ask', '四楼的窗帘\\n拉不上找谁')")
+    expect(person.panel.locator(".note").first).to_contain_text("已替你记下")
+    expect(person.panel.get_by_role("button", name="撤销")).to_be_visible()
+
+
+def test_who_comes_after_an_answer_reads_it_in_the_receipt_with_its_addresses_as_links(at, people, site):
+    words = "停车场的道闸抬不起来找谁"
+    first, second, agent = at(), at(), people()
+    for person in (first, second):
+        person.launch.click()
+        person.box.fill(words)
+        person.box.press("Enter")
+        expect(person.panel.locator(".note").first).to_contain_text("还没有答案，已替你记下")
+    expect(second.panel.locator(".note").first).to_contain_text("另有 1 位同事在等")
+    number = re.search(r"T-(\d+)", first.panel.locator(".note").first.inner_text())[1]
+    sign_in(agent, site)
+    agent.page.goto(f"{site.url}/desk/{number}")
+    agent.page.locator("#body").fill("先看 https://gate.example.com/help?x=1，不行就打分机 8021。javascript:alert(1)")
+    agent.page.get_by_role("button", name="回复并解决").click()
+    expect(agent.page.locator(".state")).to_contain_text("已解决")
+    second.page.evaluate("kb('close')")
+    second.launch.click()
+    second.panel.get_by_role("link", name="补充说明").click()
+    second.panel.get_by_role("button", name="仍未解决").click()
+    expect(second.panel.get_by_role("button", name="保存")).to_be_visible()
+
+    third = at()
+    third.launch.click()
+    third.box.fill(words)
+    third.box.press("Enter")
+    receipt = third.panel.locator(".note").first
+    expect(receipt).to_contain_text("客服已有答复")
+    expect(receipt).to_contain_text("不行就打分机 8021")
+    expect(receipt.locator(".said a")).to_have_count(1)
+    expect(receipt.locator(".said a")).to_have_attribute("href", "https://gate.example.com/help?x=1")
+    expect(receipt.locator(".said a")).to_have_attribute("rel", "noreferrer")
+    receipt.get_by_role("link", name="仍未解决").click()
+    expect(third.panel.locator("h2")).to_have_text(words)
+
+
+def test_who_has_asked_sees_on_the_button_that_there_is_news_and_not_after_reading_it(at, people, site):
+    person, agent = at(), people()
+    person.launch.click()
+    person.box.fill("前台的雨伞借完了找谁")
+    person.box.press("Enter")
+    number = re.search(r"T-(\d+)", person.panel.locator(".note").first.inner_text())[1]
+    sign_in(agent, site)
+    agent.page.goto(f"{site.url}/desk/{number}")
+    agent.page.locator("#body").fill("明天补。")
+    agent.page.locator("[data-send]").click()
+    expect(agent.page.locator("#timeline")).to_contain_text("明天补")
+
+    person.page.reload()
+    expect(person.launch.locator(".badge")).to_have_text("1")
+    expect(person.launch).to_have_text("帮助1")
+    person.launch.click()
+    person.panel.get_by_role("button", name="我的提问").click()
+    with person.page.expect_response("**/seen"):
+        person.panel.locator(".hits a").first.click()
+    expect(person.panel.get_by_role("button", name="我的提问")).not_to_contain_text("新回复")
+    person.panel.get_by_role("button", name="关闭").click()
+    expect(person.launch).to_have_text("帮助")
+
+
+def test_no_news_is_asked_for_in_the_name_of_somebody_who_has_not_used_it(at):
+    person = at()
+    person.launch.click()
+    person.box.fill("茶水间的微波炉坏了找谁")
+    person.box.press("Enter")
+    expect(person.panel.locator(".note").first).to_be_visible()
+    signed = at(script=STUB + "window.minted = 0; kb('identify', () => { minted += 1; return null; });", path="/signed")
+    signed.page.evaluate("localStorage.setItem('kb-visitor', 'a'.repeat(32))")
+    signed.page.reload()
+    signed.page.evaluate("new Promise((done) => requestIdleCallback(() => setTimeout(done, 50)))")
+    assert (api(signed), signed.page.evaluate("minted")) == ([], 0)
 
 
 def test_a_public_reply_stands_above_the_hits_and_can_be_joined(at):
@@ -402,7 +477,9 @@ def test_it_can_be_destroyed_and_made_again_any_number_of_times(at):
 
 def test_options_and_calls_that_there_are_not_are_named_and_nothing_is_thrown(at):
     person = at("data-colour=red data-theme=pink", script=STUB)
-    person.page.evaluate("kb('fly'); kb('on', 'noon', 1); kb('init', { size: 'huge' }); kb('destroy'); kb('toString'); kb()")
+    person.page.evaluate(
+        "kb('fly'); kb('on', 'noon', 1); kb('init', { size: 'huge', zIndex: 'high' }); kb('init', { zIndex: '20' }); kb('destroy'); kb('toString'); kb()"
+    )
     person.page.evaluate("kb('open')")
     told = "\n".join(person.complaints)
     for words in (
@@ -411,6 +488,7 @@ def test_options_and_calls_that_there_are_not_are_named_and_nothing_is_thrown(at
         'kb("fly") is unknown; use ',
         "noon is unknown; use open",
         'size="huge"',
+        'zIndex="high" is unknown; use a number',
     ):
         assert words in told
     assert "nothing is here" in told
@@ -491,8 +569,60 @@ def test_a_token_that_stays_refused_is_said_quietly(signed):
     signed.page.evaluate("token => kb('identify', token)", token(600, "bad"))
     signed.launch.click()
     signed.box.fill("发票查验失败")
-    expect(signed.panel.get_by_text("先登录这个系统").first).to_be_visible()
+    signed.box.press("Enter")
+    expect(signed.panel.locator(".note")).to_have_text("没能确认你的登录状态，请刷新本页或重新登录。重试")
+    expect(signed.panel.get_by_role("button", name="重试")).to_have_count(1)
     forgive(signed)
+
+
+@pytest.mark.parametrize("given", ["Promise.reject(new Error('/zhida-token 500'))", "'<!doctype html> sign in'"])
+def test_a_page_that_cannot_make_a_token_is_said_once_and_one_press_repeats_all(signed, given):
+    signed.page.evaluate(f"kb('identify', () => window.good || {given})")
+    signed.launch.click()
+    signed.box.fill("地下车库的灯谁来修")
+    signed.box.press("Enter")
+    expect(signed.panel.locator(".note")).to_have_text("没能确认你的登录状态，请刷新本页或重新登录。重试")
+    signed.page.wait_for_timeout(300)
+    expect(signed.panel.locator(".note")).to_have_text("没能确认你的登录状态，请刷新本页或重新登录。重试")
+    signed.page.evaluate("token => { window.good = token; }", token(600))
+    signed.panel.get_by_role("button", name="重试").click()
+    expect(signed.panel.locator(".note").first).to_contain_text("已替你记下")
+    expect(signed.panel.locator(".foot, .hits").first).to_be_visible()
+    expect(signed.panel.get_by_role("button", name="重试")).to_have_count(0)
+    assert any("/zhida-token 500" in line or "gave no token" in line for line in signed.complaints)
+    forgive(signed)
+
+
+def on_a_site(person, **told):
+    """Answer in the place of the server what site this is."""
+    site = {"site": "travel", "theme": "auto", "anonymous": True, "signed": True, "modules": [{"id": "invoices", "name": "发票"}]} | told
+    person.page.route("**/api/v1/site?*", lambda route: route.fulfill(json=site))
+
+
+def test_a_site_for_signed_people_only_says_so_before_anybody_types_and_offers_nothing_that_cannot_help(at):
+    person = at("data-kb=travel")
+    on_a_site(person, anonymous=False)
+    refusal = {"error": {"code": "no_identity", "message": "send Authorization"}}
+    person.page.route("**/api/v1/search?*", lambda route: route.fulfill(status=401, json=refusal))
+    person.launch.click()
+    expect(person.panel.get_by_text("请先登录这个系统。")).to_be_visible()
+    expect(person.panel.get_by_text("我们会记下来")).to_have_count(0)
+    person.box.fill("发票查验失败")
+    expect(person.panel.locator(".note")).to_contain_text("请先登录这个系统。")
+    expect(person.panel.get_by_role("button", name="重试")).to_have_count(0)
+    forgive(person)
+
+
+def test_a_module_that_there_is_not_is_named_at_first_use_and_left_out(at):
+    person = at("data-module=nope")
+    on_a_site(person)
+    person.page.route("**/api/v1/site", lambda route: route.fallback(url=route.request.url + "?x"))
+    person.launch.click()
+    search(person, "发票查验失败")
+    expect(person.panel.locator("h2")).to_be_visible()
+    assert [request.url for request in person.requests if "module=" in request.url] == []
+    assert any('module="nope" is unknown; use invoices' in line for line in person.complaints)
+    forgive(person)
 
 
 def test_a_page_that_never_makes_a_token_leaves_nobody_waiting(signed):
@@ -500,7 +630,7 @@ def test_a_page_that_never_makes_a_token_leaves_nobody_waiting(signed):
     signed.page.evaluate("window.setTimeout = ((later) => (action, after) => later(action, after >= 8000 ? 50 : after))(window.setTimeout)")
     signed.launch.click()
     signed.box.fill("发票查验失败")
-    expect(signed.panel.get_by_text("暂时连不上帮助中心").first).to_be_visible()
+    expect(signed.panel.get_by_text("没能确认你的登录状态").first).to_be_visible()
     assert any("identify is late" in complaint for complaint in signed.complaints)
     forgive(signed)
 
@@ -668,7 +798,7 @@ def test_without_its_texts_it_speaks_simplified_chinese(at):
 def test_words_that_are_late_keep_nobody_waiting_and_are_asked_for_again(at):
     person = at("data-lang=en")
     person.page.route("**/widget/texts/**", lambda _: None)
-    person.page.evaluate("window.setTimeout = ((later) => (action, after) => later(action, after === 2000 && !window.patient ? 50 : after))(window.setTimeout)")
+    person.page.evaluate("window.setTimeout = ((later) => (action, after) => later(action, after === 2400 && !window.patient ? 50 : after))(window.setTimeout)")
     person.page.evaluate("kb('toggle'); kb('search', '发票查验失败')")
     expect(person.box).to_have_value("发票查验失败")
     expect(person.panel.get_by_role("button", name="没找到？记下我的问题").first).to_be_visible()
@@ -834,6 +964,22 @@ def test_at_twice_the_text_on_a_small_phone_nothing_is_cut_off(at):
     )
 
 
+def test_the_text_has_the_size_that_a_person_has_set_in_the_browser_and_not_that_of_the_page(at):
+    person = at()
+    person.page.evaluate("document.documentElement.style.fontSize = '3px'")
+    person.launch.click()
+    search(person, "红字发票怎么开")
+    sizes = "panel => [panel, panel.querySelector('input'), panel.querySelector('.soft')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
+    assert person.panel.evaluate(sizes)[:2] == [15, 16]
+    person.context.new_cdp_session(person.page).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    person.page.reload()
+    person.launch.click()
+    search(person, "红字发票怎么开")
+    panel, box, soft = person.panel.evaluate(sizes)
+    assert (panel, box) == (30, 30)
+    assert soft > 25
+
+
 # Pages that it does not know
 
 
@@ -920,7 +1066,7 @@ def test_styles_and_globals_of_pages_in_three_frameworks_are_the_same_with_it_an
         person.page.evaluate("kb('search', '发票查验失败')")
         panel = person.page.locator("zhida-help").get_by_role("dialog")
         expect(panel.locator("h2")).to_have_text("发票查验失败怎么办")
-        assert panel.evaluate("panel => [getComputedStyle(panel).width, getComputedStyle(panel.querySelector('h2')).fontSize]") == ["420px", "17px"], name
+        assert panel.evaluate("panel => [getComputedStyle(panel).width, getComputedStyle(panel.querySelector('h2')).fontSize]") == ["420px", "16.95px"], name
         person.page.evaluate("kb('close')")
         assert person.page.evaluate(SNAPSHOT) == before, name
         person.page.evaluate("kb('destroy')")
@@ -973,8 +1119,24 @@ def test_a_page_that_the_server_does_not_take_is_told_so_though_its_browser_hide
     person.page.route("**/api/v1/site?*", lambda route: route.fulfill(status=403, json={"error": {"code": "foreign_origin", "message": "no origin of it"}}))
     with person.page.expect_event("console", lambda message: "foreign_origin no origin of it" in message.text):
         person.launch.click()
+    expect(person.panel.get_by_text("这个页面还不能用帮助中心，请告诉管理员。")).to_be_visible()
     person.box.fill("审批一直不动")
-    expect(person.panel.get_by_text("这个页面还不能用帮助中心，请告诉管理员。").first).to_be_visible()
+    expect(person.panel.locator(".note")).to_contain_text("这个页面还不能用帮助中心，请告诉管理员。")
+    forgive(person)
+
+
+def test_why_a_page_is_refused_is_said_first_though_the_search_fails_before_the_server_has_told_why(at):
+    person = at("data-kb=travel")
+    held = []
+    person.page.route(API, lambda route: route.abort("failed"))
+    person.page.route("**/api/v1/site?*", lambda route: held.append(route))  # noqa: PLW0108 - a method of a list cannot be told apart
+    person.launch.click()
+    with person.page.expect_event("requestfailed", lambda request: "/search?" in request.url):
+        person.box.fill("审批一直不动")
+    person.page.wait_for_timeout(50)
+    expect(person.panel.locator(".note")).to_have_count(0)
+    held[0].fulfill(status=403, json={"error": {"code": "foreign_origin", "message": "no origin of it"}})
+    expect(person.panel.locator(".note")).to_contain_text("这个页面还不能用帮助中心，请告诉管理员。")
     forgive(person)
 
 

@@ -94,6 +94,11 @@ def test_an_origin_is_as_browsers_send_it(db, now, origin):
         "https://应用.example.com",
         "https://[::g]",
         "https://[1:2]",
+        "https://[0:0::1]",
+        "http://127.000.000.001",
+        "https://10.0.0.08",
+        "https://10.1",
+        "https://2130706433",
     ],
 )
 def test_what_no_browser_sends_or_nobody_can_trust_is_no_origin(db, now, origin):

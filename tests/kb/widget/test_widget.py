@@ -65,7 +65,7 @@ def test_what_the_widget_says_stands_in_its_english_and_nothing_else_does(asker)
 def test_the_widget_s_traditional_chinese_is_made_from_its_simplified(asker):
     answer = asker.get("/widget/texts/zh-TW.json", headers={"Origin": "https://app.example.com"})
     assert answer.json["关闭"] == "關閉"
-    assert answer.json["已按“{0}”搜索"].count("{0}") == 1
+    assert answer.json["正在上传 {0}"].count("{0}") == 1
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PLANTED = ("13800138000", "110101199003070919", "zhang.san@example.com", "6222021234567890128")
+CARDS = PLANTED[1], PLANTED[3]
 WORDS = "我的手机是13800138000，身份证110101199003070919，邮箱zhang.san@example.com，卡号6222021234567890128"
 
 
@@ -15,8 +16,12 @@ def test_planted_data_stands_in_details_only_and_in_no_log_page_of_others_or_exp
     asker.submit(path, f"{path}/reopen", details=WORDS)
     second_asker.ask("打印机卡纸怎么处理")
 
-    assert all(text in asker.get(path).text for text in PLANTED), "who wrote it reads it"
-    assert all(text in agent.get("/desk/1001").text for text in PLANTED), "and so do agents"
+    kept_words = [text for text in PLANTED if text not in CARDS]
+    assert all(text in asker.get(path).text for text in kept_words), "who wrote it reads it"
+    assert all(text in agent.get("/desk/1001").text for text in kept_words), "and so do agents"
+    assert [text for text in CARDS for page in (asker.get(path).text, agent.get("/desk/1001").text, repr(rows())) if text in page] == [], (
+        "cards are kept nowhere"
+    )
     kept = {table: repr(found) for table, found in rows().items()}
     kept["followers"] = kept["followers"].replace("'13800138000'", "", 1)  # the contact, which is a detail too
     assert [table for table, found in kept.items() for text in PLANTED if text in found and table != "details"] == []

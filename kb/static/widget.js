@@ -60,7 +60,7 @@ h2,h3,h4{font-size:1em;margin:8px 0}
 h2{font-size:1.13em}
 .soft{color:var(--soft);font-size:.87em;margin:0}
 .note{margin:0 0 12px;padding:8px;background:var(--mark)}
-.form a,.note a,.hits a{margin-right:8px}
+.form a,.note>a,.hits a{margin-right:8px}
 .quiet{padding:4px 0;border:0;color:var(--accent);text-decoration:underline}
 pre,table{display:block;overflow-x:auto}
 table{border-collapse:collapse;font-size:.93em}

@@ -153,6 +153,10 @@ _STILL: dict[str, Callable[[str], str]] = {
 """What the button says that takes a refused step after all, after 仍然."""
 
 
+_OUR_OWN = "."
+"""What stands for our own pages among the names of sites in a form."""
+
+
 def _sent() -> Sent:
     """Return what a form of the page sent."""
     form = request.form
@@ -168,6 +172,7 @@ def _sent() -> Sent:
         phrasings=tuple(map(int, filter(_is_number, form.getlist("phrasing")))),
         event=int(event) if _is_number(event) else 0,
         seen=int(seen) if _is_number(seen) else None,
+        sites=frozenset("" if site == _OUR_OWN else site for site in clean(form["sites"]).split()) if "sites" in form else None,
         **texts,
     )
 

@@ -71,6 +71,12 @@ class Present:
         return min((after for realm, after in self.read_after if mine.hears(realm, self.module)), default=self.last)
 
 
+def sites_of(ticket: Ticket) -> frozenset[str]:
+    """Return the sites, "" for our own pages, on which those asked who read what is said now to all."""
+    here = (Follower.ticket_number == ticket.number, Follower.withdrawn_at.is_(None))
+    return frozenset(history.session_of(ticket).scalars(select(Follower.site).where(*here).distinct()))
+
+
 def present(ticket: Ticket) -> Present:
     """Return who has a share in a ticket now, in two statements however many they are."""
     session = history.session_of(ticket)

@@ -12,7 +12,7 @@ from indexer.published import EVERYONE
 from kb.accounts import sign_in
 from kb.accounts.roles import Right
 from kb.errors import ConflictError, InvalidRequestError, NotFoundError
-from kb.tickets import history, lifecycle, regroup, undoing, unseen
+from kb.tickets import history, lifecycle, realms, regroup, undoing, unseen
 from kb.tickets.models import Follower
 from kb.tickets.standing import Kind
 
@@ -38,7 +38,8 @@ class Sent:
     """What a form of the ticket's page sent; "" is what it did not. `seen` is the last event on the sender's screen, None when the form knows of none.
 
     `mode`: reply, ask or note. `to`: the id of the one follower it is for. `public`: the kind of public reply. `value`: what a select was set to,
-    None without a select. `target`: another ticket, as people write it.
+    None without a select. `target`: another ticket, as people write it. `sites`: those on which the sender saw people read it, "" for our own pages; None when
+    the form does not say.
     """
 
     body: str = ""
@@ -53,6 +54,7 @@ class Sent:
     phrasings: tuple[int, ...] = ()
     event: int = 0
     seen: int | None = None
+    sites: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ def _say(turn: _Turn) -> None:
         lifecycle.note(ticket, sent.body, agent, now)
         return
     _require_no_blanks(sent.body)
+    if to is None:
+        _require_known_readers(turn)
     if sent.mode == "ask":
         lifecycle.ask(ticket, sent.body, agent, now, to)
         return
@@ -159,6 +163,7 @@ def _resolve(turn: _Turn) -> None:
     if sent.mode != "reply" or sent.to:
         raise InvalidRequestError("wrong_mode", "解决工单要告诉所有提问的人。请选“回复所有人”，发给“所有人”，再点“回复并解决”。")
     _require_no_blanks(sent.body)
+    _require_known_readers(turn)
     lifecycle.resolve(turn.ticket, turn.staff.name, turn.now, article=article, body=sent.body)
     if sent.public:
         _publish(turn)
@@ -257,6 +262,14 @@ def _require_no_blanks(body: str) -> None:
     left = BLANK.search(body)
     if left:
         raise InvalidRequestError("blank_left", f"还有没填的空：{left[0]}。填好或删掉以后再发送。")
+
+
+def _require_known_readers(turn: _Turn) -> None:
+    """Refuse to say to all what people of a site would read of whom the agent has not known. Raises ConflictError that names the site."""
+    came = sorted(realms.sites_of(turn.ticket) - turn.sent.sites) if turn.sent.sites is not None else []
+    if came:
+        names = "、".join(site or "帮助中心" for site in came)
+        raise ConflictError(f"你打开这一页以后，{names} 也有人来问同样的问题，会看到这条回复。你写的内容还在，合适的话再发一次。")
 
 
 def _one(turn: _Turn) -> Follower | None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kb.tickets import lifecycle
+from kb.tickets import history, lifecycle
 
 WORDS, SECRET, FOR_ALL = "会议室的蓝色投影遥控器在哪里领取", "密码柜 4 号", "都在前台领"
 STRANGER = {"X-Zhida-Site": "suppliers", "Origin": "https://app.example.com", "X-Zhida-Visitor": "ab" * 16}
@@ -45,6 +45,15 @@ def told(ask, signs, agent_does, clock):
     clock.forward(minutes=1)
     agent_does(lifecycle.reply, receipt["number"], body=SECRET)
     return read
+
+
+@pytest.fixture
+def kinds_of(services):
+    def read_(number):
+        with services.db.read() as session:
+            return [event.kind for event in history.find(session, number).events if event.kind in {"replied", "resolved"}]
+
+    return read_
 
 
 @pytest.mark.parametrize("by", ["tickets", "intents"])
@@ -90,3 +99,24 @@ def test_agents_read_where_what_they_write_is_read_and_who_has_not_read_what_the
     assert "suppliers、帮助中心 的人看不到之前的答复" in desk
     agent_does(lifecycle.reply, body=FOR_ALL)
     assert "看不到之前的答复" not in agent.page("/desk/1001").text
+
+
+@pytest.mark.parametrize("step", ["reply", "resolve"])
+def test_an_agent_who_has_not_seen_that_another_site_reads_it_too_is_asked_once_more(told, ask, asker, agent, step, read, kinds_of):
+    page = agent.page("/desk/1001")
+    (form,) = [one for one in page.forms if one["fields"].get("sites") and one["action"] == "/desk/1001/reply"]
+    ask(STRANGER)
+    asker.ask(WORDS, "unsolved")
+    before = kinds_of(1001)
+    refused = agent.post(f"/desk/1001/{step}", data={**form["fields"], "body": SECRET, "mode": "reply"})
+    assert refused.status_code == 409
+    assert "你打开这一页以后，帮助中心、suppliers 也有人来问同样的问题，会看到这条回复" in read(refused.text).text
+    assert (kinds_of(1001), SECRET in refused.text) == (before, True)
+    (again,) = [one for one in read(refused.text).forms if one["fields"].get("sites") and one["action"] == "/desk/1001/reply"]
+    assert agent.post(f"/desk/1001/{step}", data={**again["fields"], "body": FOR_ALL, "mode": "reply"}).status_code == 303
+
+
+def test_to_one_person_it_is_said_whoever_came_since(told, ask, agent):
+    fields = next(one["fields"] for one in agent.page("/desk/1001").forms if one["fields"].get("sites"))
+    ask(STRANGER)
+    assert agent.post("/desk/1001/reply", data={**fields, "body": SECRET, "mode": "reply", "to": "1"}).status_code == 303

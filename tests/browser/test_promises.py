@@ -63,7 +63,7 @@ def test_who_leaves_a_mail_address_is_led_back_by_it_and_a_supervisor_sees_what_
     asker.page.get_by_text("仍未解决").click()
     asker.page.locator("#why").fill("前台说要先填单子")
     asker.page.get_by_role("button", name="重新打开").click()
-    expect(asker.page.get_by_text("已重新打开")).to_be_visible()
+    expect(asker.page.get_by_text("已告诉客服还没解决")).to_be_visible()
 
     sign_in(supervisor, site.staff_link("周敏", "operator"))
     supervisor.page.goto(f"{site.url}/supervision")

@@ -339,11 +339,11 @@ def test_the_widget_makes_its_trusted_types_policy_once(people, site):
 
 def test_the_widget_says_that_the_limit_is_one_hour_s(people, site):
     asker = people()
-    limited = json.dumps({"verdict": "unanswered", "ticket": None, "limited": True})
+    limited = json.dumps({"verdict": "unanswered", "words": "这一小时记下的问题太多了，请稍后再试", "ticket": None, "limited": True})
     asker.page.route(INTENTS, lambda route: route.fulfill(content_type="application/json", body=limited))
     asker.page.goto(f"{site.url}/widget/demo")
     asker.page.get_by_role("button", name="帮助").click()
     box = asker.page.get_by_role("dialog").locator("input").first
     box.fill("跑步机怎么预约")
     box.press("Enter")
-    expect(asker.page.get_by_role("dialog")).to_contain_text("这一小时记下的问题太多了，请稍后再试。")
+    expect(asker.page.get_by_role("dialog")).to_contain_text("这一小时记下的问题太多了，请稍后再试")

@@ -123,7 +123,8 @@ def _shift(
             coming.append(share)
     note: dict[str, list[Any]] = {"question": [source.question], "doubled": _bring(session, coming, source, target, now)}
     session.flush()
-    too = [_wait_too(session, *one, now) for one in both]
+    company = {ticket.number: realms.present(ticket) for ticket in (source, target)} if both else {}
+    too = [_wait_too(session, *one, now, company) for one in both]
     session.flush()
     note["revived"] = [was for _, was in too if was is not None]
     note["followers"] = [share.id for share in [*coming, *(new for new, was in too if was is None)] if share.ticket_number == target.number]
@@ -226,12 +227,14 @@ def _restore(share: Follower, state: dict[str, Any]) -> None:
     share.withdrawn_at = datetime.fromisoformat(state["withdrawn"]) if state["withdrawn"] is not None else None
 
 
-def _wait_too(session: Session, share: Follower, where: Ticket, wording: str, now: datetime) -> tuple[Follower, dict[str, Any] | None]:
+def _wait_too(
+    session: Session, share: Follower, where: Ticket, wording: str, now: datetime, company: dict[int, realms.Present]
+) -> tuple[Follower, dict[str, Any] | None]:
     """Let somebody who asked for two things wait for the other one too. Returns their share there, and how it was if they had taken it back."""
     there = session.scalar(select(Follower).where(Follower.ticket_number == where.number, Follower.person == share.person))
     if there is not None:
         was = _state(there)
-        there.reads_after = _reads_after(share, where, realms.present(where))
+        there.reads_after = _reads_after(share, where, company[where.number])
         there.withdrawn_at, there.goes_on, there.waiting = None, None, share.waiting
         return there, was
     token, came_from = secrets.token_urlsafe(24), [one for one in share.came_from if one[0] != where.number]
@@ -245,7 +248,7 @@ def _wait_too(session: Session, share: Follower, where: Ticket, wording: str, no
         seen_at=share.seen_at,
         contact=share.contact,
         came_from=came_from,
-        reads_after=_reads_after(share, where, realms.present(where)),
+        reads_after=_reads_after(share, where, company[where.number]),
         site=share.site,
         context=share.context,
     )

@@ -346,19 +346,19 @@ def measure(data: Path, articles: Path, rounds: int, asked: int, peers: Peers = 
     pages = Pages()
     environment = settings(data, articles, KB_WORKERS="2", KB_WIDGET_ORIGINS=pages.origin)
     run(environment, "index", "build")
-    run(environment, "site", "add", "bench", "--origin", pages.origin)
-    key = json.loads(run(environment, "site", "key", "add", "bench", "--json"))
-    now = int(datetime.now(UTC).timestamp())
-    said = {"iat": now, "exp": now + 900, "aud": "zhida", "iss": "bench", "sub": "e-1024"}
-    token = jwt.encode(said, key["secret"], "HS256", {"kid": key["kid"]})
-    callers = {
-        "no site named": ("", ""),
-        "a site's, not signed in": (' data-kb="bench"', ""),
-        "a site's, signed": (' data-kb="bench"', f"kb('identify', {json.dumps(token)});"),
-    }
     try:
         with served(environment) as port, chromium() as browser:
             url = f"http://127.0.0.1:{port}"
+            run(environment, "site", "add", "bench", "--origin", pages.origin)
+            key = json.loads(run(environment, "site", "key", "add", "bench", "--json"))
+            now = int(datetime.now(UTC).timestamp())
+            said = {"iat": now, "exp": now + 900, "aud": "zhida", "iss": "bench", "sub": "e-1024"}
+            token = jwt.encode(said, key["secret"], "HS256", {"kid": key["kid"]})
+            callers = {
+                "no site named": ("", ""),
+                "a site's, not signed in": (' data-kb="bench"', ""),
+                "a site's, signed": (' data-kb="bench"', f"kb('identify', {json.dumps(token)});"),
+            }
             contestants = {OURS: (_script(port), "", "")} | {peer.name: (*files, peer.start) for peer, files in peers(data).items()}
             cost = costs(browser, pages, contestants, rounds)
             given = spread(questions(data / "index"), asked)

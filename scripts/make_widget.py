@@ -11,10 +11,10 @@ from kb.widget.pages import SMALL, script_text
 
 _TERSER = "terser@5.51.2"
 _OURS = [
-    "again", "composing", "draft", "due", "fullest", "gone", "held", "live", "loud", "newId", "owed", "rest", "sends", "sent", "signer",
-    "typing", "until", "wish",
+    "again", "before", "composing", "draft", "due", "effects", "forget", "fullest", "gone", "held", "live", "loud", "newId", "owed", "remember",
+    "rest", "sends", "sent", "shown", "signer", "taken", "token", "typing", "until", "wake", "wish",
 ]  # fmt: skip
-"""Properties of ours alone: names that no page, server or style sheet knows."""
+"""Properties of ours alone: names by which nothing of a page, a server or a style sheet is asked for in the script."""
 _SEARCH_PAGE = {
     ', text = "", live = false, together = false': ", live",
     "tidy(text);\n  return {": '"";\n  return {',
@@ -22,7 +22,7 @@ _SEARCH_PAGE = {
     "now.together": "false",
 }
 """What begin() of intents.js takes for the search page alone, and what it is in the widget."""
-_OPTIONS = ["--compress", "passes=4,toplevel,unsafe_arrows,ecma=2020", "--mangle", "toplevel", "--mangle-props", f"regex=/^({'|'.join(_OURS)})$/"]
+_OPTIONS = ["--compress", "passes=4,toplevel,unsafe_arrows,ecma=2020", "--mangle", "toplevel", "--mangle-props", f"builtins,regex=/^({'|'.join(_OURS)})$/"]
 
 
 def smaller(script: str) -> str:
@@ -33,13 +33,13 @@ def smaller(script: str) -> str:
         script = script.replace(theirs, ours)
     script = re.sub(r"`\s*:host.*?`", lambda css: re.sub(r"\n\s*|;(?=\s*\})", "", css[0]), script, flags=re.DOTALL)
     script = re.sub(r"--(?=(?:accent|bg|ink|line|mark|on|soft)\b)(\w)\w*", r"--\1", script)
-    script = re.sub(r"\bdocument(?=[.[])", "doc", script).replace('"use strict";', '"use strict"; const doc = document;')
+    script = re.sub(r"\bdocument(?=[.[])", "doc", script).replace('"use strict";', "const doc = document;")
     script = re.sub(r"\bconst (?=[\[{\w])", "let ", script)  # one word for both: declarations join, and a word less to tell
     return subprocess.run(["npx", "--yes", _TERSER, *_OPTIONS], input=script, capture_output=True, check=True, text=True, encoding="utf-8").stdout
 
 
 def stamped(small: str) -> str:
-    """Return what pages get: a first line that tells what it was made from, and by what, so that nobody needs node to see whether it is up to date."""
+    """Return what is kept: a first line, which pages do not get, tells what it was made from and by what, so that a look at it needs no node."""
     made_of = [script_text(), Path(__file__).read_text(encoding="utf-8"), small]
     return f"//{hashlib.sha256(''.join(made_of).encode()).hexdigest()[:8]}\n{small}"
 

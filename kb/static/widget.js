@@ -56,14 +56,13 @@ details .quiet{display:block;text-align:left}
 [role=button]{cursor:zoom-in}
 img{max-width:100%;height:auto}
 .over{position:fixed;inset:0;width:100%;height:100%;object-fit:contain;background:var(--bg)}
-h2,h3,h4{font-size:1em;margin:8px 0}
-h2{font-size:1.13em}
+h2,h3,h4{font-size:1.1em;margin:8px 0}
 .soft{color:var(--soft);font-size:.87em;margin:0}
 .note{margin:0 0 12px;padding:8px;background:var(--mark)}
 .form a,.note>a,.hits a{margin-right:8px}
 .quiet{padding:4px 0;border:0;color:var(--accent);text-decoration:underline}
 pre,table{display:block;overflow-x:auto}
-table{border-collapse:collapse;font-size:.93em}
+table{border-collapse:collapse}
 th,td{min-width:5em;padding:8px;border-bottom:1px solid var(--line);text-align:left}
 .ask{display:flex;gap:8px;flex-wrap:wrap;align-items:center;margin:8px 0}
 .ask,.foot,.hits li{padding:10px 0;border-top:1px solid var(--line)}
@@ -77,12 +76,13 @@ mark,.badge{background:var(--mark);color:var(--ink)}
 }`;
 
 const NUMBER = "a number";
+const LABELS = { "zh-CN": "帮助", "zh-TW": "說明", en: "Help" }; // what stands in the page before the first use
+
 /* What each option may be, its usual value first; [] for a text. */
 const ALLOWED = {
   kb: [], label: [], module: [], context: [], zIndex: [NUMBER], position: ["right", "left"], theme: ["auto", "light", "dark"],
   mode: ["button", "inline", "headless"], size: ["medium", "small", "large"], lang: ["zh-CN", "zh-TW", "en"],
 };
-const LABELS = { "zh-CN": "帮助", "zh-TW": "說明", en: "Help" }; // what stands in the page before the first use
 const EVENTS_TOLD = ["open", "close", "search", "answered", "unanswered", "ticket"];
 
 function warn(...words) {
@@ -195,6 +195,7 @@ const script = document.currentScript; // a page can hold an element of that nam
 let base, options = {}; // the server's origin; what the page wants
 let who = {}; // who asks, in memory only: {signer: gives a token, of the page's making; token: a promise of one, held: it, once it is here, until: ms; gone}
 
+const load = random(); // a number of this page, as long as it lives
 const VISITOR = "kb-visitor"; // under this name one random id for this browser
 const notes = {}; // where nothing can be stored, for as long as the page lives
 
@@ -202,7 +203,8 @@ const notes = {}; // where nothing can be stored, for as long as the page lives
 function kept(name, value, store = "localStorage") {
   let found = notes[name] || value;
   try {
-    found = window[store].getItem(name) || found;
+    const stored = window[store].getItem(name);
+    if (/^[\da-f]{32}$/.test(stored)) found = stored; // else of another's making
     if (found) window[store].setItem(name, found);
   } catch {
     // refused: the page remembers
@@ -221,7 +223,7 @@ function ends(token) {
   }
 }
 
-/* Returns a promise of the token, empty for nobody's; of another than the one that was refused. */
+/* Returns a promise of the token, null for nobody's; of another than the one that was refused. */
 function vouched(me, refused) {
   if (!me.token || me.held === refused || me.until < Date.now()) {
     [me.held, me.until] = [undefined, Infinity]; // the page is asked once for all that wait
@@ -233,9 +235,8 @@ function vouched(me, refused) {
 async function vouch(me) {
   try {
     const token = await Promise.race([me.signer(), new Promise((_, refuse) => setTimeout(() => refuse("identify is late"), PATIENCE))]);
-    if (/\s/.test(token)) throw new Error("identify gave no token"); // but the page to sign in at
-    me.held = token || "";
-    me.until = ends(token);
+    if (token !== null && !/^[\w-]+(\.[\w-]+){2}$/.test(token)) throw new Error("identify gave no token"); // but an empty answer, or the page to sign in at
+    [me.held, me.until] = [token || "", ends(token)];
     return token;
   } catch (error) {
     me.until = 0;
@@ -265,12 +266,12 @@ async function request(path, sent, stop, refused = null, me = who) {
   const { data, lang, body = data && JSON.stringify(data) } = sent, site = options.kb, last = me.gone, headers = {}, url = new URL(`${base}/api/v1${path}`);
   const own = body || /^.tickets/.test(path), token = site && me.signer && (last ? me.held ?? same() : await vouched(me, refused));
   if (!last) same(me);
-  if (lang !== HERE) url.searchParams.set("lang", lang);
+  if (lang !== HERE) url.search += `&lang=${lang}`;
   if (data) headers["Content-Type"] = "application/json";
-  if (token) headers.Authorization = `Bearer ${token}`;
+  if (token) headers.authorization = `Bearer ${token}`;
   else if (own) headers["X-Zhida-Visitor"] = kept(VISITOR, random());
   if (site && (token || own)) headers["X-Zhida-Site"] = site;
-  else if (site) url.searchParams.set("site", site); // without a header of ours the browser need not ask the server first
+  else if (site) url.search += `&site=${site}&n=${load}`; // without a header of ours the browser need not ask the server first; `n`: whom to count
   const given = { headers, ...(body && { method: "POST", body, keepalive: body.length < LITTLE }) };
   return json(url.href, given, body && !data ? UPLOAD : PATIENCE, stop).finally(() => last || same(me)).catch((error) => {
     if (error.status !== 401 || !token || refused || last) throw error;
@@ -613,11 +614,10 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
   function fail(error) {
     const words = trouble(error), again = receipt?.text === asked && receipt.again;
     if (again) receipt = null; // one message, one button for both
-    draw(retry(words, () => {
+    draw(retry(words, again || (() => {
       input.focus();
       look();
-      if (again) again();
-    }));
+    })));
     asked = "";
     tell({ type: "lost" });
     say(words);
@@ -736,7 +736,7 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
     fill(body, ...shown);
     body.scrollTop = top;
     (at?.isConnected ? at : input).focus(STILL);
-    look();
+    if (input.value && !trail[0]) look();
     news();
   }
 
@@ -829,12 +829,15 @@ function start({ label, theme = "auto", module, position = "", mode, size = "", 
 
   // Finished questions
 
-  /* Shows what became of a question, unless another text is asked by then. */
+  /* Shows what became of a question that still stands in the box. */
   function conclude({ intent_id, query, trigger, said }) {
-    if (query !== asked) return;
     if (said) keep(query, said.ticket ? ticketOf(query, said, intent_id) : (trigger !== "enter" || said.limited) && noteOf(said.words), said.ticket); // else the results say it all
     else {
-      const at = place, again = () => ask(trigger, query, at);
+      const at = place, again = () => {
+        look();
+        ask(trigger, query, at);
+      };
+      if (!asked && !trail[0]) draw(); // the search failed too: one message, one button for both
       keep(query, retry(trouble(failure), again), null, again);
     }
   }

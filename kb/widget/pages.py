@@ -58,7 +58,7 @@ def _for_any_page(response: Response) -> ResponseReturnValue:
 
 @cache
 def _small() -> str:
-    return SMALL.read_text(encoding="utf-8")
+    return SMALL.read_text(encoding="utf-8").partition("\n")[2]  # without the line that tells what it was made from
 
 
 def warm_up() -> None:

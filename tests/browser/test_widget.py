@@ -575,7 +575,7 @@ def test_a_token_that_stays_refused_is_said_quietly(signed):
     forgive(signed)
 
 
-@pytest.mark.parametrize("given", ["Promise.reject(new Error('/zhida-token 500'))", "'<!doctype html> sign in'"])
+@pytest.mark.parametrize("given", ["Promise.reject(new Error('/zhida-token 500'))", "'<!doctype html> sign in'", "''"])
 def test_a_page_that_cannot_make_a_token_is_said_once_and_one_press_repeats_all(signed, given):
     signed.page.evaluate(f"kb('identify', () => window.good || {given})")
     signed.launch.click()
@@ -590,6 +590,7 @@ def test_a_page_that_cannot_make_a_token_is_said_once_and_one_press_repeats_all(
     expect(signed.panel.locator(".foot, .hits").first).to_be_visible()
     expect(signed.panel.get_by_role("button", name="重试")).to_have_count(0)
     assert any("/zhida-token 500" in line or "gave no token" in line for line in signed.complaints)
+    assert all("x-zhida-visitor" not in request.headers for request in api(signed))
     forgive(signed)
 
 
@@ -741,6 +742,68 @@ def test_what_was_told_to_one_person_is_gone_and_comes_no_more_after_signing_out
         late[0].fulfill(json={"tickets": [], "news": 3})
     expect(signed.panel.locator(".badge")).to_have_count(0)
     forgive(signed)
+
+
+def test_an_id_of_another_s_making_is_replaced_by_one_of_ours(at):
+    person = at(script="localStorage.setItem('kb-visitor', 'A1B2-junk')")
+    person.launch.click()
+    with person.page.expect_request("**/intents") as sent:
+        person.page.evaluate("kb('ask', '打卡机不认脸找谁')")
+    assert re.fullmatch("[0-9a-f]{32}", sent.value.headers["x-zhida-visitor"])
+    expect(person.panel.locator(".note").first).to_contain_text("已替你记下")
+
+
+def test_what_has_no_name_is_counted_by_the_page_that_asks_and_never_by_the_browser(signed):
+    signed.launch.click()
+    numbers = set()
+    for text in ("发票查验失败", "审批一直不动"):
+        with signed.page.expect_request("**/search?*") as sent:
+            signed.box.fill(text)
+        numbers.add(re.search("[?&]n=([0-9a-f]{32})(&|$)", sent.value.url)[1])
+    assert len(numbers) == 1
+    assert signed.page.evaluate("localStorage.getItem('kb-visitor')") not in numbers
+
+
+def test_the_way_back_from_a_question_leads_to_the_list_and_keeps_the_keyboard(at):
+    person = at()
+    person.page.evaluate("kb('ask', '健身房的储物柜怎么领')")
+    expect(person.panel.locator(".note").first).to_contain_text("已替你记下")
+    person.box.fill("")
+    person.panel.get_by_role("button", name="我的提问").click()
+    person.panel.locator(".hits a").first.press("Enter")
+    person.panel.locator("textarea").wait_for()
+    person.panel.get_by_role("button", name="返回").press("Enter")
+    expect(person.panel.locator(".hits a").first).to_be_focused()
+    person.page.keyboard.press("Escape")
+    expect(person.panel).to_be_hidden()
+
+
+@pytest.mark.parametrize("first", ["search", "intents"])
+def test_a_question_that_nothing_came_through_for_is_sent_by_the_one_button_there_is(at, first):
+    person = at()
+    held, down = [], [True]
+
+    def route(route):
+        if not down[0]:
+            route.fallback()
+        elif first in route.request.url:
+            route.abort()
+        else:
+            held.append(route)
+
+    person.page.route(re.compile("/api/v1/(search|intents)"), route)
+    person.page.evaluate("kb('ask', '天台的门禁坏了报给谁')")
+    person.panel.get_by_role("button", name="重试").wait_for()
+    for late in held:
+        late.abort()
+    person.page.wait_for_timeout(300)
+    expect(person.panel.get_by_role("button", name="重试")).to_have_count(1)
+    down[0] = False
+    person.panel.get_by_role("button", name="重试").click()
+    expect(person.panel.locator(".note").first).to_contain_text("已替你记下")
+    expect(person.panel.get_by_role("button", name="重试")).to_have_count(0)
+    expect(person.panel.locator(".foot, .hits").first).to_be_visible()
+    forgive(person)
 
 
 # Boxes in the page
@@ -1066,7 +1129,7 @@ def test_styles_and_globals_of_pages_in_three_frameworks_are_the_same_with_it_an
         person.page.evaluate("kb('search', '发票查验失败')")
         panel = person.page.locator("zhida-help").get_by_role("dialog")
         expect(panel.locator("h2")).to_have_text("发票查验失败怎么办")
-        assert panel.evaluate("panel => [getComputedStyle(panel).width, getComputedStyle(panel.querySelector('h2')).fontSize]") == ["420px", "16.95px"], name
+        assert panel.evaluate("panel => [getComputedStyle(panel).width, getComputedStyle(panel.querySelector('h2')).fontSize]") == ["420px", "16.5px"], name
         person.page.evaluate("kb('close')")
         assert person.page.evaluate(SNAPSHOT) == before, name
         person.page.evaluate("kb('destroy')")
@@ -1084,7 +1147,8 @@ def test_a_server_that_goes_away_leaves_a_quiet_useful_message_and_comes_back(at
     expect(person.panel.get_by_text("暂时连不上帮助中心").first).to_be_visible()
     person.panel.get_by_role("button", name="我的提问").click()
     expect(person.panel.get_by_role("alert")).to_contain_text("暂时连不上帮助中心")
-    person.panel.get_by_role("button", name="返回").click()
+    with person.page.expect_event("requestfailed", lambda request: "/search?" in request.url):  # looked for again on the way back
+        person.panel.get_by_role("button", name="返回").click()
     person.page.unroute(API)
     person.panel.get_by_role("button", name="重试").first.click()
     expect(person.panel.locator("h2")).to_contain_text("审批")

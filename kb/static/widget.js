@@ -195,7 +195,7 @@ const script = document.currentScript; // a page can hold an element of that nam
 let base, options = {}; // the server's origin; what the page wants
 let who = {}; // who asks, in memory only: {signer: gives a token, of the page's making; token: a promise of one, held: it, once it is here, until: ms; gone}
 
-const load = random(); // a number of this page, as long as it lives
+let load = ""; // a number of this page, as long as it lives
 const VISITOR = "kb-visitor"; // under this name one random id for this browser
 const notes = {}; // where nothing can be stored, for as long as the page lives
 
@@ -271,7 +271,7 @@ async function request(path, sent, stop, refused = null, me = who) {
   if (token) headers.authorization = `Bearer ${token}`;
   else if (own) headers["X-Zhida-Visitor"] = kept(VISITOR, random());
   if (site && (token || own)) headers["X-Zhida-Site"] = site;
-  else if (site) url.search += `&site=${site}&n=${load}`; // without a header of ours the browser need not ask the server first; `n`: whom to count
+  else if (site) url.search += `&site=${site}&n=${load = load || random()}`; // without a header of ours the browser need not ask the server first; `n`: whom to count
   const given = { headers, ...(body && { method: "POST", body, keepalive: body.length < LITTLE }) };
   return json(url.href, given, body && !data ? UPLOAD : PATIENCE, stop).finally(() => last || same(me)).catch((error) => {
     if (error.status !== 401 || !token || refused || last) throw error;
